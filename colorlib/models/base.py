@@ -1,0 +1,118 @@
+"""The one interface of all colorization models."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from ..color import gray_to_lightness, merge_lab
+
+__all__ = ["Colorizer"]
+
+
+class Colorizer(ABC):
+    """A model that gives a gray image its colors.
+
+    A subclass stores its parameters in ``__init__``, learns in `fit` what it keeps in attributes that end in an
+    underscore, and predicts a,b; putting them onto the gray image's lightness is done here, once for all models.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as in the leaderboard's ``model`` column and in ``--model``.
+    suffix : str
+        Ending of the file that `save` writes.
+    """
+
+    name: str
+    suffix: str = ".npz"
+
+    @abstractmethod
+    def fit(self, photos: np.ndarray) -> "Colorizer":
+        """Learn from training photos.
+
+        Parameters
+        ----------
+        photos : ndarray of float32, shape (N, H, W, 3)
+            sRGB in [0, 1].
+
+        Returns
+        -------
+        Colorizer
+            Itself.
+        """
+
+    @abstractmethod
+    def predict_ab(self, gray: np.ndarray) -> np.ndarray:
+        """Predict the colors of one gray image, before anything is done about sRGB's gamut.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+            sRGB-encoded gray in [0, 1].
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 2)
+            CIELAB a* and b*.
+        """
+
+    @abstractmethod
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to one file, whole or not at all."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: str | Path) -> "Colorizer":
+        """Read a model that `save` wrote."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were fitted."""
+        return 0
+
+    def colorize(self, gray: np.ndarray) -> np.ndarray:
+        """Color one gray image at its own size and its own L*.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+            sRGB-encoded gray in [0, 1].
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 3)
+            sRGB in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If ``gray`` is not a 2-D array of finite numbers in [0, 1].
+        """
+        gray = check_gray(gray)
+        rgb, _ = merge_lab(gray_to_lightness(gray), self.predict_ab(gray))
+        return rgb
+
+
+def check_gray(gray: np.ndarray) -> np.ndarray:
+    """Return a gray image as float32, or raise a ValueError that says what is wrong with it."""
+    gray = np.asarray(gray)
+    if gray.ndim != 2:
+        raise ValueError(f"gray has shape {gray.shape}: a gray image is 2-D, (H, W); make one with to_gray(photo)")
+    if gray.dtype.kind != "f":
+        raise ValueError(f"gray is of type {gray.dtype}: convert 8-bit values with astype('float32') / 255 first")
+    if gray.size == 0 or not np.isfinite(gray).all() or gray.min() < 0 or gray.max() > 1:
+        raise ValueError("gray must hold finite values in [0, 1], and at least one")
+    return gray.astype(np.float32, copy=False)
+
+
+def check_photos(photos: np.ndarray) -> np.ndarray:
+    """Return photos as float32, or raise a ValueError that says what is wrong with them."""
+    photos = np.asarray(photos)
+    if photos.ndim != 4 or photos.shape[-1] != 3 or len(photos) == 0:
+        raise ValueError(f"photos have shape {photos.shape}: they are (N, H, W, 3) with at least one photo")
+    if photos.dtype.kind != "f":
+        raise ValueError(f"photos are of type {photos.dtype}: convert 8-bit values with astype('float32') / 255 first")
+    if not np.isfinite(photos).all() or photos.min() < 0 or photos.max() > 1:
+        raise ValueError("photos must hold finite values in [0, 1]")
+    return photos.astype(np.float32, copy=False)

@@ -1,0 +1,211 @@
+"""The ledger of the report: every number, table and figure that the write-up shows, and which notebook made it.
+
+A notebook starts a `Run`, which knows the profile's settings, the photos to use and the folder that takes the output,
+and records what it found. Names are unique over the whole report.
+"""
+
+import io
+import json
+import os
+import random
+import re
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import paths
+from .photos import list_photos, load_photos, usable_collection
+
+__all__ = ["PROFILES", "Run", "start_run", "read_ledger"]
+
+PROFILES = ("full", "smoke")
+#: The collection that a profile uses unless told otherwise.
+DEFAULT_COLLECTIONS = {"full": "unsplash36", "smoke": "bundled"}
+FIGURE_DPI = 110
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class Run:
+    """One notebook's part of one run of the report; made by `start_run`.
+
+    Attributes
+    ----------
+    notebook : str
+        The notebook's name, such as ``"03_linear_regression"``.
+    profile : str
+        ``"full"`` or ``"smoke"``.
+    collection : str
+        The collection in use; ``"bundled"`` where the one asked for was not to be had.
+    notice : str
+        One sentence on what was used instead of what was asked for; empty otherwise.
+    settings : SimpleNamespace
+        The profile's numbers for this notebook, from ``notebooks/profiles.toml``.
+    folder : Path
+        Takes all output of the run.
+    seed : int
+        For everything in this notebook that draws random numbers.
+    """
+
+    def __init__(self, notebook: str, profile: str, collection: str, notice: str = "", seed: int = 0):
+        self.notebook, self.profile, self.collection, self.notice, self.seed = (
+            notebook, profile, collection, notice, seed)
+        self.settings = read_settings(notebook, profile)
+        self.folder = paths.run_folder(collection, profile)
+        self._figures = self.folder / "figures"
+        (self._figures / "tables").mkdir(parents=True, exist_ok=True)
+        (self.folder / "models").mkdir(exist_ok=True)
+        ledger = read_ledger(self._figures)
+        self._write({kind: {name: entry for name, entry in entries.items() if entry["notebook"] != notebook}
+                     for kind, entries in ledger.items()})
+
+    def load_photos(self, size: int, split: str) -> np.ndarray:
+        """Load one split of the run's collection; see `colorlib.photos.load_photos`."""
+        return load_photos(self.collection, size, split)
+
+    def photo_names(self, split: str) -> list[str]:
+        """Names of the photos that `load_photos` gives, in the same order."""
+        return [photo.name for photo in list_photos(self.collection, split)]
+
+    def record_number(self, name: str, value: float, spec: str = "") -> float:
+        """Record a number for the write-up.
+
+        Parameters
+        ----------
+        name : str
+            Lower-case letters, digits, ``_``; unique over the report.
+        value : float or int or str
+        spec : str
+            Format specification that turns the value into the write-up's text, such as ``".3f"``.
+
+        Returns
+        -------
+        float or int or str
+            The value.
+        """
+        value = value.item() if isinstance(value, np.generic) else value
+        self._enter("numbers", name, {"value": value, "text": format(value, spec)})
+        return value
+
+    def record_table(self, name: str, frame):
+        """Record a table, a `pandas.DataFrame`, as ``tables/NAME.csv``; return it, so that the notebook shows it."""
+        self._enter("tables", name, {})
+        paths.write_whole(self._figures / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
+        return frame
+
+    def record_figure(self, name: str, figure, alt: str):
+        """Record a matplotlib figure as ``NAME.png``, and close it.
+
+        Parameters
+        ----------
+        name : str
+        figure : matplotlib.figure.Figure
+        alt : str
+            What the picture shows, in a sentence, for readers who can't see it.
+
+        Returns
+        -------
+        object
+            What the notebook displays: the figure as a JPEG, smaller than the PNG, with its alternative text.
+        """
+        import matplotlib.pyplot as plt
+        from PIL import Image
+
+        if not alt.strip():
+            raise ValueError(f"figure {name!r} has no alternative text: say in a sentence what it shows")
+        self._enter("figures", name, {"alt": alt})
+        png, jpeg = io.BytesIO(), io.BytesIO()
+        figure.savefig(png, format="png", dpi=FIGURE_DPI, bbox_inches="tight", facecolor="white")
+        plt.close(figure)
+        Image.open(png).convert("RGB").save(jpeg, "JPEG", quality=85)
+        paths.write_whole(self._figures / f"{name}.png", png.getvalue())
+        return _Picture(jpeg.getvalue(), alt)
+
+    def model_path(self, name: str, suffix: str) -> Path:
+        """Where this run keeps a fitted model, for the notebooks that come later."""
+        return self.folder / "models" / f"{name}{suffix}"
+
+    def _enter(self, kind: str, name: str, entry: dict) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} can't name a result: use lower-case letters, digits, '_' and '-'")
+        ledger = read_ledger(self._figures)
+        for entries in ledger.values():
+            if name in entries and entries[name]["notebook"] != self.notebook:
+                raise ValueError(f"{name!r} is already recorded by {entries[name]['notebook']}: choose another name")
+        ledger[kind][name] = entry | {"notebook": self.notebook}
+        self._write(ledger)
+
+    def _write(self, ledger: dict) -> None:
+        numbers = ledger["numbers"]
+        sources = {kind: dict(sorted(ledger[kind].items())) for kind in ("figures", "tables")}
+        for file, content in (("numbers.json", dict(sorted(numbers.items()))), ("sources.json", sources)):
+            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            paths.write_whole(self._figures / file, text.encode())
+
+
+class _Picture:
+    """A JPEG that Jupyter displays with an alternative text."""
+
+    def __init__(self, jpeg: bytes, alt: str):
+        self._jpeg, self._alt = jpeg, alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        import base64
+        data = {"image/jpeg": base64.b64encode(self._jpeg).decode(), "text/plain": self._alt}
+        return data, {"image/jpeg": {"alt": self._alt}}
+
+
+def start_run(notebook: str, profile: str | None = None, collection: str | None = None, seed: int = 0) -> Run:
+    """Start a notebook: choose profile and photos, set the seed and the style of figures.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's name, such as ``"03_linear_regression"``.
+    profile : {"full", "smoke"}, optional
+        ``$COLORLIB_PROFILE`` by default, and ``"full"`` where that is not set.
+    collection : str, optional
+        As in `colorlib.photos.list_photos`; ``$COLORLIB_PHOTOS`` by default, and where that is not set,
+        ``"unsplash36"`` in the full profile and ``"bundled"`` in the smoke profile.
+    seed : int
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        If the profile or the collection is unknown.
+    """
+    profile = profile or os.environ.get("COLORLIB_PROFILE") or "full"
+    if profile not in PROFILES:
+        raise ValueError(f"unknown profile {profile!r}: use one of {', '.join(PROFILES)}")
+    collection = collection or os.environ.get("COLORLIB_PHOTOS") or DEFAULT_COLLECTIONS[profile]
+    collection, notice = usable_collection(collection)
+    random.seed(seed)
+    np.random.seed(seed)
+    from .plots import use_style
+    use_style()
+    return Run(notebook, profile, collection, notice, seed)
+
+
+def read_settings(notebook: str, profile: str) -> SimpleNamespace:
+    """Read a notebook's numbers of one profile from ``notebooks/profiles.toml``.
+
+    Each entry there is either one value for both profiles or a table ``{full = …, smoke = …}``.
+    """
+    with open(paths.PROFILES, "rb") as file:
+        section = tomllib.load(file).get(notebook, {})
+    chosen = {name: value[profile] if isinstance(value, dict) else value for name, value in section.items()}
+    return SimpleNamespace(**chosen)
+
+
+def read_ledger(figures: Path) -> dict[str, dict]:
+    """Read what a run recorded: ``{"numbers": …, "figures": …, "tables": …}``, each a mapping from names."""
+    ledger = {"numbers": {}, "figures": {}, "tables": {}}
+    if (figures / "numbers.json").is_file():
+        ledger["numbers"] = json.loads((figures / "numbers.json").read_text("utf-8"))
+        ledger |= json.loads((figures / "sources.json").read_text("utf-8"))
+    return ledger
