@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 
 from . import paths
 
-__all__ = ["COLLECTIONS", "Photo", "PhotoError", "PhotosUnavailable", "list_photos", "fetch_photos", "load_photos",
-           "read_photo", "resize_photo", "usable_collection"]
+__all__ = ["COLLECTIONS", "Photo", "PhotoError", "PhotosUnavailable", "list_photos", "missing_photos", "fetch_photos",
+           "load_photos", "read_photo", "resize_photo", "usable_collection"]
 
 #: Collection -> (manifest in ``data/``, folder of the photo files; None where an installed package holds them).
 COLLECTIONS = {
@@ -117,6 +117,11 @@ def list_photos(collection: str, split: str | None = None) -> list[Photo]:
     return [photo for photo in photos if split in (None, photo.split)]
 
 
+def missing_photos(collection: str) -> list[Photo]:
+    """List the photos of a collection whose files are not on this machine, without looking at the network."""
+    return [photo for photo, path in _find_files(collection).items() if path is None]
+
+
 def fetch_photos(collection: str) -> dict[Photo, Path]:
     """Find the files of a whole collection, downloading those that are missing: all of it or an error.
 
@@ -133,17 +138,10 @@ def fetch_photos(collection: str) -> dict[Photo, Path]:
     PhotosUnavailable
         If a file is missing and its host can't be reached; within seconds where there is no network.
     """
-    photos = list_photos(collection)
-    if collection.startswith("folder:"):
-        return {photo: _folder_path(collection) / photo.file for photo in photos}
-    folder_name = COLLECTIONS[collection][1]
-    if folder_name is None:
-        return {photo: _packaged_file(photo) for photo in photos}
-    folders = paths.photo_folders(folder_name)
-    found = {photo: next((f / photo.file for f in folders if (f / photo.file).is_file()), None) for photo in photos}
+    found = _find_files(collection)
     missing = [photo for photo, path in found.items() if path is None]
     if missing:
-        found.update(_download(collection, missing, paths.RAW / folder_name))
+        found.update(_download(collection, missing, paths.RAW / COLLECTIONS[collection][1]))
     return found
 
 
@@ -276,6 +274,18 @@ def _list_folder(folder: Path) -> list[Photo]:
         photos.append(Photo(path.name, "test" if path in held_out else "train", hashes[path],
                             path.stat().st_size, width, height))
     return photos
+
+
+def _find_files(collection: str) -> dict[Photo, Path | None]:
+    """Find the file of every photo of a collection on this machine; None for one that would have to be downloaded."""
+    photos = list_photos(collection)
+    if collection.startswith("folder:"):
+        return {photo: _folder_path(collection) / photo.file for photo in photos}
+    folder_name = COLLECTIONS[collection][1]
+    if folder_name is None:
+        return {photo: _packaged_file(photo) for photo in photos}
+    folders = paths.photo_folders(folder_name)
+    return {photo: next((f / photo.file for f in folders if (f / photo.file).is_file()), None) for photo in photos}
 
 
 def _packaged_file(photo: Photo) -> Path:
