@@ -1,11 +1,14 @@
 """The one interface of all colorization models."""
 
+import io
+import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
 
 from ..color import gray_to_lightness, merge_lab
+from ..paths import write_whole
 
 __all__ = ["Colorizer"]
 
@@ -116,3 +119,21 @@ def check_photos(photos: np.ndarray) -> np.ndarray:
     if not np.isfinite(photos).all() or photos.min() < 0 or photos.max() > 1:
         raise ValueError("photos must hold finite values in [0, 1]")
     return photos.astype(np.float32, copy=False)
+
+
+def write_arrays(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write named arrays to one ``.npz`` file, whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_whole(Path(path), buffer.getvalue())
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read what `write_arrays` wrote, or raise a ValueError that names the file and says what is wrong with it."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} does not exist: fit the model and save it there first") from error
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a saved model ({error}): fit the model and save it again") from error
