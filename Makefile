@@ -1,0 +1,62 @@
+# The short commands. Each calls `python -m colorlib`, which also works where make is missing.
+#
+#   PROFILE=smoke            seven bundled photos and few training steps: minutes instead of an hour
+#   PHOTOS=folder:~/Pictures your own photos, or another collection: unsplash36 (the default), bsds500, imagenet800, bundled
+#
+# An active environment (venv or conda) that has what the report needs is used as it is. Otherwise .venv is set up from
+# the versions in constraints.txt, again only when those or pyproject.toml change.
+
+PROFILE ?= full
+PHOTOS ?=
+
+PYTHON := .venv/bin/python
+SETUP := .venv/ready
+ifneq ($(VIRTUAL_ENV)$(CONDA_PREFIX),)
+ifeq ($(shell python -m colorlib check >/dev/null 2>&1 && echo yes),yes)
+PYTHON := python
+SETUP :=
+endif
+endif
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
+.DEFAULT_GOAL := help
+.PHONY: help report site test lab data bench publish clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@printf '\nOptions of report and lab: PROFILE=smoke (quick), PHOTOS=folder:~/Pictures (your own photos).\n'
+
+report: $(SETUP)  ## Make every figure, table and number again, and the site (PROFILE=smoke, PHOTOS=...)
+	@$(PYTHON) -m colorlib report --profile "$(PROFILE)" $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+site: $(SETUP)  ## Build the site from what is committed, executing nothing
+	@$(PYTHON) -m colorlib site
+
+test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
+	@$(PYTHON) -m pytest --nbval-lax --nbval-current-env tests notebooks
+
+lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
+	@COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$(PHOTOS)" $(PYTHON) -m jupyterlab notebooks
+
+data: $(SETUP)  ## Download all photos now, for working offline later
+	@$(PYTHON) -m colorlib data
+
+bench: $(SETUP)  ## Time this library against what one would use instead
+	@for script in benchmarks/*.py; do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
+
+publish: $(SETUP)  ## Copy the notebooks of the last full run into notebooks/, for a commit
+	@$(PYTHON) -m colorlib publish
+
+clean:  ## Remove what was built; keeps .venv and the photos
+	rm -rf build
+
+.venv/ready: pyproject.toml constraints.txt
+	@if [ "$$(cat $^ | cksum)" = "$$(cat $@ 2>/dev/null)" ]; then touch $@; exit 0; fi; \
+	for candidate in python3.11 python3.12 python3.13 python3 python; do \
+	  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	    base=$$candidate; break; fi; done; \
+	if [ -z "$$base" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found: install one first" >&2; exit 1; fi; \
+	echo "Setting up .venv with $$base: a download of some 450 MB, once"; \
+	$$base -m venv .venv && \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,test]' && \
+	cat $^ | cksum > $@

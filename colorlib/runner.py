@@ -1,0 +1,240 @@
+"""Executes the report's notebooks in order, those that changed, each whole or not at all."""
+
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+
+from . import paths
+from .fingerprints import code_cells, fingerprint_notebooks
+from .results import read_ledger
+
+__all__ = ["NotebookFailed", "read_notebooks", "run_notebooks", "with_outputs"]
+
+CELL_SECONDS = 3600  # a cell that takes longer is stuck
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook that did not run to its end; the message names notebook, cell and error."""
+
+
+def read_notebooks() -> dict[str, nbformat.NotebookNode]:
+    """Read all notebooks of the report, by name, in the order in which they run."""
+    files = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    return {file.stem: nbformat.read(file, as_version=4) for file in files}
+
+
+def run_notebooks(profile: str, collection: str, names: list[str] | None = None) -> list[str]:
+    """Execute the notebooks whose results are missing or out of date.
+
+    Executed notebooks go to ``notebooks/`` in the run's folder, with the prose of now: where only that changed, nothing
+    is executed. A notebook that fails is kept there as ``NAME.failed.ipynb``.
+
+    Parameters
+    ----------
+    profile : {"full", "smoke"}
+    collection : str
+        One whose photos are to be had; see `colorlib.photos.usable_collection`.
+    names : list of str, optional
+        Only these; all by default.
+
+    Returns
+    -------
+    list of str
+        Names of the notebooks that were executed.
+
+    Raises
+    ------
+    NotebookFailed
+        At the first notebook that fails.
+    ValueError
+        If a name is not one of a notebook.
+    """
+    notebooks = read_notebooks()
+    for name in names or []:
+        if name not in notebooks:
+            raise ValueError(f"unknown notebook {name!r}: use one of {', '.join(notebooks)}")
+    folder = paths.run_folder(collection, profile)
+    fingerprints = fingerprint_notebooks(notebooks, profile, collection)
+    executed = []
+    for name in names or notebooks:
+        target = folder / "notebooks" / f"{name}.ipynb"
+        record = _read_record(target)
+        if record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder):
+            _write_notebook(target, with_outputs(notebooks[name], nbformat.read(target, as_version=4)))
+            print(f"{name}  up to date")
+        else:
+            seconds = _execute(notebooks[name], name, target, profile, collection, record.get("cell_seconds", []))
+            record = {"fingerprint": fingerprints[name], "made": _made_by(name, folder), "cell_seconds": seconds}
+            paths.write_whole(_record_file(target), json.dumps(record).encode())
+            executed.append(name)
+    return executed
+
+
+def with_outputs(notebook: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a notebook with the outputs of its executed copy, whose prose may be older.
+
+    Nothing else is taken over: not the cell that papermill injects, not the times that it notes.
+    """
+    outputs = iter([cell for cell in executed.cells
+                    if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])])
+    merged = nbformat.from_dict(notebook)
+    for cell in merged.cells:
+        if cell.cell_type == "code":
+            source = next(outputs)
+            cell.outputs, cell.execution_count = source.outputs, source.execution_count
+    return merged
+
+
+def _execute(notebook, name: str, target: Path, profile: str, collection: str, previous: list[float]) -> list[float]:
+    """Execute one notebook and put it at ``target``; return how long each code cell took."""
+    import papermill
+
+    part, failed = target.with_suffix(".part.ipynb"), target.with_suffix(".failed.ipynb")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for stale in (_record_file(target), target, failed):
+        stale.unlink(missing_ok=True)
+    status = _Status(name, len(code_cells(notebook)), previous)
+    try:
+        with status, _environment():
+            papermill.execute_notebook(
+                notebook, part, {"profile": profile, "collection": collection}, cwd=paths.NOTEBOOKS,
+                kernel_name="python3", kernel_manager_class=_kernel_manager_class(), progress_bar=False,
+                execution_timeout=CELL_SECONDS, on_cell_execute=status.cell_starts,
+                on_cell_executed=status.cell_ends)
+    except BaseException as error:  # an interruption also leaves nothing half-made
+        if part.exists():
+            part.replace(failed)
+        if not isinstance(error, Exception) or status.interrupted:
+            raise KeyboardInterrupt from error
+        raise NotebookFailed(_describe(error, name, status, failed)) from error
+    executed = nbformat.read(part, as_version=4)
+    _write_notebook(target, with_outputs(notebook, executed))
+    part.unlink()
+    return status.cell_seconds
+
+
+def _describe(error: Exception, name: str, status: "_Status", failed: Path) -> str:
+    from nbclient.exceptions import CellTimeoutError
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        what = f"{error.ename}: {error.evalue}"
+    elif isinstance(error, CellTimeoutError):
+        what = f"the cell took longer than {CELL_SECONDS} s"
+    else:
+        what = f"{type(error).__name__}: {error}"
+    what = re.sub(r"\s+", " ", what)
+    return f"notebook {name} failed in code cell {status.cell} of {status.cells}: {what} (see {_shown(failed)})"
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
+
+
+def _kernel_manager_class():
+    """Return a kernel manager that always starts this very Python, whatever kernels are registered."""
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    class ThisPython(AsyncKernelManager):
+        kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict(["--log-level=ERROR"]))
+
+    return ThisPython
+
+
+class _environment:
+    """For the kernels: `colorlib` is found, and a relative ``COLORLIB_DATA_DIR`` means what it means here."""
+
+    def __enter__(self):
+        self._saved = dict(os.environ)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
+        if data_dir := os.environ.get("COLORLIB_DATA_DIR"):
+            os.environ["COLORLIB_DATA_DIR"] = str(Path(data_dir).expanduser().resolve())
+
+    def __exit__(self, *_):
+        os.environ.clear()
+        os.environ.update(self._saved)
+
+
+class _Status:
+    """One line on the terminal: which notebook, which cell, time taken and time left."""
+
+    def __init__(self, name: str, cells: int, previous: list[float]):
+        self.name, self.cells, self.cell = name, cells, 0
+        self.cell_seconds: list[float] = []
+        self.interrupted = False
+        self._previous = previous if len(previous) == cells else []
+        self._live = sys.stdout.isatty()
+        self._done = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self):
+        self._start = self._cell_start = time.monotonic()
+        if self._live:
+            self._ticker.start()
+        return self
+
+    def __exit__(self, error_type, *_):
+        self._done.set()
+        if self._live:
+            self._ticker.join()
+            print("\r\033[K", end="")
+        result = "done" if error_type is None else "stopped"
+        print(f"{self.name}  {result} in {_clock(time.monotonic() - self._start)}", flush=True)
+
+    def cell_starts(self, **_):
+        self.cell += 1
+        self._cell_start = time.monotonic()
+
+    def cell_ends(self, **_):
+        self.cell_seconds.append(round(time.monotonic() - self._cell_start, 2))
+
+    def _tick(self):
+        while not self._done.wait(0.5):
+            elapsed = time.monotonic() - self._start
+            line = f"{self.name}  cell {self.cell}/{self.cells}  {_clock(elapsed)}{self._time_left(elapsed)}"
+            print(f"\r\033[K{line[:shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+
+    def _time_left(self, elapsed: float) -> str:
+        finished = len(self.cell_seconds)
+        if self._previous:
+            here = min(time.monotonic() - self._cell_start, self._previous[min(finished, self.cells - 1)])
+            left = sum(self._previous[finished:]) - here
+        elif finished:
+            left = elapsed / finished * (self.cells - finished)
+        else:
+            return ""
+        return f", about {_clock(max(left, 0))} left"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _record_file(target: Path) -> Path:
+    return target.with_suffix(".json")
+
+
+def _read_record(target: Path) -> dict:
+    file = _record_file(target)
+    return json.loads(file.read_text("utf-8")) if file.is_file() and target.is_file() else {}
+
+
+def _made_by(name: str, folder: Path) -> dict[str, list[str]]:
+    """Return the names that a notebook recorded in the ledger of a run."""
+    return {kind: sorted(key for key, entry in entries.items() if entry["notebook"] == name)
+            for kind, entries in read_ledger(folder / "figures").items()}
+
+
+def _write_notebook(target: Path, notebook: nbformat.NotebookNode) -> None:
+    content = (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
+    if not target.is_file() or target.read_bytes() != content:
+        paths.write_whole(target, content)

@@ -1,0 +1,101 @@
+"""Builds the HTML site from the write-up, executed notebooks and what they recorded; nothing is executed here."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from . import paths
+from .fingerprints import package_versions
+from .results import read_ledger
+from .runner import read_notebooks, with_outputs
+
+__all__ = ["build_site"]
+
+
+def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
+    """Build the site, whole or not at all; do nothing where it is up to date.
+
+    Parameters
+    ----------
+    notebooks : Path
+        Folder of the executed notebooks.
+    figures : Path
+        Folder of the ledger, the figures and the tables.
+    folder : Path
+        Takes the site as ``site/``, and ``site-src/``, all that it was built from.
+
+    Returns
+    -------
+    Path
+        The site's first page.
+
+    Raises
+    ------
+    RuntimeError
+        If notebooks or results are missing, or Sphinx warns of anything.
+    """
+    source, site, part = folder / "site-src", folder / "site", folder / "site.part"
+    _stage(notebooks, figures, source)
+    state, fingerprint = folder / "site.sha256", _hash_folder(source)
+    index = site / "index.html"
+    if index.is_file() and state.is_file() and state.read_text() == fingerprint:
+        return index
+    shutil.rmtree(part, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-E", "-d",
+               str(folder / "doctrees"), str(source), str(part)]
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        shutil.rmtree(part, ignore_errors=True)
+        print(done.stderr, file=sys.stderr)
+        raise RuntimeError(f"the site was not built: put right what Sphinx says above, in {paths.REPORT.name}/ or in "
+                           "the notebooks")
+    state.unlink(missing_ok=True)
+    shutil.rmtree(site, ignore_errors=True)
+    part.rename(site)
+    paths.write_whole(state, fingerprint.encode())
+    return index
+
+
+def _stage(notebooks: Path, figures: Path, source: Path) -> None:
+    """Put together in one folder all that the site is built from."""
+    ledger = read_ledger(figures)
+    if not ledger["figures"]:
+        raise RuntimeError(f"{figures} holds no results: run `make report` first")
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(figures, source / "figures")
+    for name, notebook in read_notebooks().items():
+        file = notebooks / f"{name}.ipynb"
+        if not file.is_file():
+            raise RuntimeError(f"notebook {name} has not been executed: run `make report` first")
+        merged = with_outputs(notebook, nbformat.read(file, as_version=4))
+        for subfolder, content in (("downloads", merged), ("notebooks", _as_page(merged, name))):
+            paths.write_whole(source / subfolder / f"{name}.ipynb", nbformat.writes(content).encode())
+
+
+def _as_page(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
+    """Return a notebook as the site shows it: pictures with their alternative texts, and the notebook to download."""
+    page = nbformat.from_dict(json.loads(nbformat.writes(notebook)))
+    for cell in page.cells:
+        for output in cell.get("outputs", []):
+            if alt := output.get("metadata", {}).get("image/jpeg", {}).get("alt"):
+                cell.metadata["mystnb"] = {"image": {"alt": alt}}
+    download = nbformat.v4.new_markdown_cell(f"{{download}}`Download this notebook </downloads/{name}.ipynb>` to run "
+                                             "and change it.", id="download")
+    page.cells.insert(1, download)
+    return page
+
+
+def _hash_folder(folder: Path) -> str:
+    digest = hashlib.sha256(json.dumps(package_versions()).encode())
+    for file in sorted(path for path in [*folder.rglob("*"), *(paths.ROOT / "colorlib").rglob("*.py")]
+                       if path.is_file()):
+        digest.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""Sphinx extension: every figure and table of the ledger links to the notebook that made it.
+
+``csv-table`` also rounds what the ledger's tables hold to what a reader can use.
+"""
+
+import json
+import math
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.directives.patches import CSVTable
+
+
+def setup(app):
+    app.add_directive("csv-table", LedgerTable, override=True)
+    app.connect("doctree-read", link_figures)
+    return {"parallel_read_safe": True}
+
+
+class LedgerTable(CSVTable):
+    """A table from a file, its numbers rounded, with a link to the notebook that made it."""
+
+    def run(self):
+        result = super().run()
+        for table in result:
+            for entry in table.findall(nodes.entry):
+                for text in list(entry.findall(nodes.Text)):
+                    if (number := shown_number(text.astext())) is not None:
+                        text.parent.replace(text, nodes.Text(number))
+                        entry["classes"].append("number")
+        notebook = _sources(self.env.srcdir)["tables"].get(Path(self.options.get("file", "")).stem)
+        return result + ([_made_by(notebook["notebook"], self.env.docname)] if notebook else [])
+
+
+def link_figures(app, doctree):
+    figures = _sources(app.srcdir)["figures"]
+    for figure in doctree.findall(nodes.figure):
+        for image in figure.findall(nodes.image):
+            if source := figures.get(Path(image["uri"]).stem):
+                legend = next(figure.findall(nodes.legend), None)
+                if legend is None:
+                    legend = nodes.legend()
+                    figure += legend
+                legend += _made_by(source["notebook"], app.env.docname)
+
+
+def shown_number(text: str) -> str | None:
+    """Return a number with four significant digits, at most three of them decimals; None for any other text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return "–"
+    if text.lstrip("-").isdigit():
+        return f"{int(text):,}".replace("-", "−")
+    magnitude = math.floor(math.log10(abs(number))) if number else 0
+    return f"{number:,.{min(3, max(0, 3 - magnitude))}f}".replace("-", "−")
+
+
+def _made_by(notebook: str, document: str) -> nodes.paragraph:
+    link = addnodes.pending_xref("", nodes.inline("", notebook), refdomain="std", reftype="doc", refexplicit=True,
+                                 refwarn=True, reftarget=f"/notebooks/{notebook}", refdoc=document)
+    return nodes.paragraph("", "Made by notebook ", link, ".", classes=["made-by"])
+
+
+def _sources(source_folder) -> dict:
+    return json.loads((Path(source_folder) / "figures" / "sources.json").read_text("utf-8"))
