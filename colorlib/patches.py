@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["gray_patches", "patch_targets", "rows_to_image"]
+__all__ = ["gray_patches", "patch_targets", "patch_planes", "rows_to_image"]
 
 
 def gray_patches(gray: np.ndarray, center: bool = True, pad: bool = False) -> np.ndarray:
@@ -39,12 +39,26 @@ def gray_patches(gray: np.ndarray, center: bool = True, pad: bool = False) -> np
         raise ValueError(f"gray has shape {gray.shape}: a gray image is 2-D and at least 3×3 pixels")
     if pad:
         gray = np.pad(gray, 1, mode="edge")
+    planes = patch_planes(gray, center)
+    return np.stack(planes, axis=-1).reshape(-1, len(planes))
+
+
+def patch_planes(gray: np.ndarray, center: bool = True) -> list[np.ndarray]:
+    """Give the columns of `gray_patches` as images: nine (or eight) shifted views of one gray image.
+
+    Parameters
+    ----------
+    gray : ndarray, shape (H, W)
+    center : bool
+        As in `gray_patches`.
+
+    Returns
+    -------
+    list of ndarray, shape (H-2, W-2)
+        Views: nothing is copied.
+    """
     rows, columns = gray.shape[0] - 2, gray.shape[1] - 2
-    offsets = [(i, j) for i in range(3) for j in range(3) if center or (i, j) != (1, 1)]
-    patches = np.empty((rows, columns, len(offsets)), np.float32)
-    for k, (i, j) in enumerate(offsets):
-        patches[..., k] = gray[i:i + rows, j:j + columns]
-    return patches.reshape(-1, len(offsets))
+    return [gray[i:i + rows, j:j + columns] for i in range(3) for j in range(3) if center or (i, j) != (1, 1)]
 
 
 def patch_targets(photo: np.ndarray) -> np.ndarray:

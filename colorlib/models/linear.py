@@ -1,0 +1,230 @@
+"""Linear regression from a gray 3×3 neighbourhood to the color of the pixel at its center."""
+
+import io
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import paths
+from ..color import split_lab, to_gray
+from ..patches import patch_planes
+from .base import Colorizer, check_photos
+
+__all__ = ["LinearPatches", "Moments", "patch_moments"]
+
+TARGETS = {"rgb": 3, "ab": 2}
+_BAND_PIXELS = 1 << 13
+_BLOCK_ROWS = 1 << 10  # products this small stay on one BLAS thread, and the bands run in parallel instead
+
+
+@dataclass
+class Moments:
+    """Everything that least squares needs to know of a table, however long: its count, means and co-moments.
+
+    Two of them add up to the moments of both tables together, without the loss of digits that plain sums of
+    products have (Chan, Golub and LeVeque 1983).
+
+    Attributes
+    ----------
+    rows : int
+    mean : ndarray of float64, shape (columns,)
+    comoments : ndarray of float64, shape (columns, columns)
+        Sums over rows of products of two columns, each less its mean.
+    """
+
+    rows: int
+    mean: np.ndarray
+    comoments: np.ndarray
+
+    @classmethod
+    def of(cls, columns: np.ndarray) -> "Moments":
+        """Take the moments of a table given as columns: float64, shape (columns, rows). Its values are overwritten."""
+        mean = columns.mean(axis=1)
+        columns -= mean[:, None]
+        whole = columns.shape[1] // _BLOCK_ROWS * _BLOCK_ROWS
+        blocks = columns[:, :whole].reshape(len(columns), -1, _BLOCK_ROWS).transpose(1, 0, 2)
+        rest = columns[:, whole:]
+        return cls(columns.shape[1], mean, (blocks @ blocks.transpose(0, 2, 1)).sum(axis=0) + rest @ rest.T)
+
+    def __add__(self, other: "Moments") -> "Moments":
+        rows = self.rows + other.rows
+        shift = other.mean - self.mean
+        mean = self.mean + shift * (other.rows / rows)
+        between = np.outer(shift, shift) * (self.rows * other.rows / rows)
+        return Moments(rows, mean, self.comoments + other.comoments + between)
+
+
+def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str = "rgb") -> Moments:
+    """Take the moments of all gray neighbourhoods of many photos and of the colors at their centers.
+
+    Memory does not grow with the number of photos: they may come one at a time from a generator.
+
+    Parameters
+    ----------
+    photos : iterable of ndarray of float32, shape (H, W, 3)
+        sRGB in [0, 1], each at least 3×3 pixels; an array (N, H, W, 3) is one too.
+    center : bool
+        As in `colorlib.patches.gray_patches`.
+    target : {"rgb", "ab"}
+
+    Returns
+    -------
+    Moments
+        Columns: the 9 (or 8) grays, then R, G, B or a*, b*.
+
+    Raises
+    ------
+    ValueError
+        If there is no photo, or one is too small, not sRGB in [0, 1], or not finite.
+    """
+    total = None
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for photo in photos:
+            photo = check_photos(np.asarray(photo)[None])[0]
+            if min(photo.shape[:2]) < 3:
+                raise ValueError(f"a photo has shape {photo.shape}: it must be at least 3×3 pixels")
+            gray, colors = to_gray(photo), photo if target == "rgb" else split_lab(photo)[1]
+
+            def band_moments(rows: slice) -> Moments:
+                planes = patch_planes(gray[rows.start:rows.stop + 2], center)
+                planes += list(np.moveaxis(colors[rows.start + 1:rows.stop + 1, 1:-1], -1, 0))
+                return Moments.of(np.stack(planes, dtype=np.float64).reshape(len(planes), -1))
+
+            for moments in pool.map(band_moments, _row_bands(gray.shape[0] - 2, gray.shape[1])):
+                total = moments if total is None else total + moments
+    if total is None:
+        raise ValueError("there are no photos to learn from: give at least one")
+    return total
+
+
+class LinearPatches(Colorizer):
+    """Least squares on all 3×3 neighbourhoods of all training photos, exact and in one pass.
+
+    Parameters
+    ----------
+    center : bool
+        Use the pixel itself (9 inputs), or only its 8 neighbours.
+    ridge : float
+        Weight of the penalty on squared coefficients, the ``alpha`` of scikit-learn's ``Ridge``; 0 for none.
+    target : {"rgb", "ab"}
+        Predict sRGB, as the original report did, or CIELAB's a* and b*.
+
+    Attributes
+    ----------
+    coefficients_ : ndarray of float64, shape (3 or 2, 9 or 8)
+    intercept_ : ndarray of float64, shape (3 or 2,)
+    """
+
+    name = "linear"
+
+    def __init__(self, center: bool = True, ridge: float = 0.0, target: str = "rgb"):
+        if target not in TARGETS:
+            raise ValueError(f"unknown target {target!r}: use one of {', '.join(TARGETS)}")
+        if not 0 <= ridge < np.inf:
+            raise ValueError(f"ridge is {ridge}: it must be a number from 0 up")
+        self.center, self.ridge, self.target = center, ridge, target
+
+    def fit(self, photos: Iterable[np.ndarray]) -> "LinearPatches":
+        """Learn from photos, an array (N, H, W, 3) or any iterable of (H, W, 3); see `patch_moments`."""
+        return self.fit_moments(patch_moments(photos, self.center, self.target))
+
+    def fit_moments(self, moments: Moments) -> "LinearPatches":
+        """Learn from the moments of a table, as `patch_moments` gives them for this model's columns."""
+        inputs = self._inputs
+        squares = moments.comoments[:inputs, :inputs] + self.ridge * np.eye(inputs)
+        products = moments.comoments[:inputs, inputs:]
+        # Least squares rather than a plain solution: where columns are equal (a photo of one color, stripes), it
+        # gives the smallest coefficients instead of failing.
+        self.coefficients_ = np.linalg.lstsq(squares, products, rcond=1e-12)[0].T
+        self.intercept_ = moments.mean[inputs:] - self.coefficients_ @ moments.mean[:inputs]
+        return self
+
+    def r2(self, moments: Moments) -> np.ndarray:
+        """Compute the share of each output's variance that the model explains on a table given by its moments.
+
+        Parameters
+        ----------
+        moments : Moments
+            As `patch_moments` gives them, of training photos or others.
+
+        Returns
+        -------
+        ndarray of float64, shape (3,) or (2,)
+            At most 1; negative where the table's mean would do better; NaN where the output does not vary.
+        """
+        # The residual's variance and squared mean, from the co-moments of (inputs, outputs) alone.
+        residual = np.hstack([-self.coefficients_, np.eye(len(self.coefficients_))])
+        bias = residual @ moments.mean - self.intercept_
+        squares = np.einsum("ij,jk,ik->i", residual, moments.comoments, residual) + moments.rows * bias**2
+        total = np.diag(moments.comoments)[self._inputs:]
+        return 1 - np.divide(squares, total, out=np.full_like(total, np.nan), where=total > 0)
+
+    def predict(self, gray: np.ndarray) -> np.ndarray:
+        """Predict the target itself at every pixel, edge pixels repeated outwards, without clipping.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 3) or (H, W, 2)
+            sRGB, or a* and b*.
+        """
+        return self._in_bands(gray, TARGETS[self.target], lambda planes: planes)
+
+    def predict_ab(self, gray: np.ndarray) -> np.ndarray:
+        """Predict a* and b*; see `Colorizer.predict_ab`."""
+        if self.target == "ab":
+            return self.predict(gray)
+        return self._in_bands(gray, 2, lambda planes: split_lab(np.clip(planes, 0, 1).T)[1].T)
+
+    def _in_bands(self, gray: np.ndarray, channels: int, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Predict band by band of rows on all processors, and let ``finish`` turn planes (3, n) into (channels, n)."""
+        height, width = gray.shape
+        padded = np.pad(np.asarray(gray, np.float32), 1, mode="edge")
+        coefficients, intercept = self.coefficients_.astype(np.float32), self.intercept_.astype(np.float32)[:, None]
+        result = np.empty((height, width, channels), np.float32)
+
+        def work(rows: slice) -> None:
+            planes = np.stack(patch_planes(padded[rows.start:rows.stop + 2], self.center))
+            for channel, plane in enumerate(finish(coefficients @ planes.reshape(len(planes), -1) + intercept)):
+                result[rows, :, channel] = plane.reshape(-1, width)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(work, _row_bands(height, width)))
+        return result
+
+    @property
+    def _inputs(self) -> int:
+        return 9 if self.center else 8
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were fitted."""
+        return TARGETS[self.target] * (self._inputs + 1)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to one file, whole or not at all."""
+        file = io.BytesIO()
+        np.savez(file, coefficients=self.coefficients_, intercept=self.intercept_, center=self.center,
+                 ridge=self.ridge, target=self.target)
+        paths.write_whole(Path(path), file.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LinearPatches":
+        """Read a model that `save` wrote."""
+        with np.load(path) as stored:
+            model = cls(bool(stored["center"]), float(stored["ridge"]), str(stored["target"]))
+            model.coefficients_, model.intercept_ = stored["coefficients"], stored["intercept"]
+        return model
+
+
+def _row_bands(height: int, width: int) -> list[slice]:
+    """Divide rows into bands of about `_BAND_PIXELS` pixels."""
+    rows = max(1, _BAND_PIXELS // width)
+    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
