@@ -27,7 +27,7 @@ def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: 
 
     Parameters
     ----------
-    notebooks : dict of str to NotebookNode
+    notebooks : dict of str to dict
         All notebooks of the report by name, in the order in which they run.
     profile, collection : str
 
@@ -52,9 +52,9 @@ def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: 
     return fingerprints
 
 
-def code_cells(notebook) -> list[str]:
+def code_cells(notebook: dict) -> list[str]:
     """Return the source of a notebook's code cells."""
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def package_versions() -> dict[str, str | None]:

@@ -9,13 +9,11 @@ import threading
 import time
 from pathlib import Path
 
-import nbformat
-
 from . import paths
 from .fingerprints import code_cells, fingerprint_notebooks
 from .results import read_ledger
 
-__all__ = ["NotebookFailed", "read_notebooks", "run_notebooks", "with_outputs"]
+__all__ = ["NotebookFailed", "read_notebook", "read_notebooks", "run_notebooks", "with_outputs", "write_notebook"]
 
 CELL_SECONDS = 3600  # a cell that takes longer is stuck
 
@@ -24,10 +22,24 @@ class NotebookFailed(RuntimeError):
     """A notebook that did not run to its end; the message names notebook, cell and error."""
 
 
-def read_notebooks() -> dict[str, nbformat.NotebookNode]:
+def read_notebooks() -> dict[str, dict]:
     """Read all notebooks of the report, by name, in the order in which they run."""
-    files = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    return {file.stem: nbformat.read(file, as_version=4) for file in files}
+    return {file.stem: read_notebook(file) for file in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
+
+
+def read_notebook(file: Path) -> dict:
+    """Read one notebook as the JSON that it is: importing `nbformat` takes seconds."""
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not a notebook ({error}): restore it") from error
+
+
+def write_notebook(file: Path, notebook: dict) -> None:
+    """Write one notebook as Jupyter does, unless the file has that content already."""
+    content = (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+    if not file.is_file() or file.read_bytes() != content:
+        paths.write_whole(file, content)
 
 
 def run_notebooks(profile: str, collection: str, names: list[str] | None = None) -> list[str]:
@@ -67,35 +79,45 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
         target = folder / "notebooks" / f"{name}.ipynb"
         record = _read_record(target)
         if record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder):
-            _write_notebook(target, with_outputs(notebooks[name], nbformat.read(target, as_version=4)))
+            write_notebook(target, with_outputs(notebooks[name], read_notebook(target)))
             print(f"{name}  up to date")
         else:
-            seconds = _execute(notebooks[name], name, target, profile, collection, record.get("cell_seconds", []))
+            seconds = _execute(name, target, profile, collection, record.get("cell_seconds", []))
             record = {"fingerprint": fingerprints[name], "made": _made_by(name, folder), "cell_seconds": seconds}
             paths.write_whole(_record_file(target), json.dumps(record).encode())
             executed.append(name)
     return executed
 
 
-def with_outputs(notebook: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def with_outputs(notebook: dict, executed: dict) -> dict:
     """Return a notebook with the outputs of its executed copy, whose prose may be older.
 
     Nothing else is taken over: not the cell that papermill injects, not the times that it notes.
+
+    Raises
+    ------
+    ValueError
+        If the code is not the same in both.
     """
-    outputs = iter([cell for cell in executed.cells
-                    if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])])
-    merged = nbformat.from_dict(notebook)
-    for cell in merged.cells:
-        if cell.cell_type == "code":
-            source = next(outputs)
-            cell.outputs, cell.execution_count = source.outputs, source.execution_count
-    return merged
+    done = [cell for cell in executed["cells"]
+            if cell["cell_type"] == "code" and "injected-parameters" not in cell["metadata"].get("tags", [])]
+    if code_cells(notebook) != code_cells({"cells": done}):
+        raise ValueError("a notebook's code changed while or since it was executed: run `make report` again")
+    results = iter(done)
+    cells = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            result = next(results)
+            cell = cell | {"outputs": result["outputs"], "execution_count": result["execution_count"]}
+        cells.append(cell)
+    return notebook | {"cells": cells}
 
 
-def _execute(notebook, name: str, target: Path, profile: str, collection: str, previous: list[float]) -> list[float]:
+def _execute(name: str, target: Path, profile: str, collection: str, previous: list[float]) -> list[float]:
     """Execute one notebook and put it at ``target``; return how long each code cell took."""
     import papermill
 
+    notebook = read_notebook(paths.NOTEBOOKS / f"{name}.ipynb")
     part, failed = target.with_suffix(".part.ipynb"), target.with_suffix(".failed.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     for stale in (_record_file(target), target, failed):
@@ -104,19 +126,17 @@ def _execute(notebook, name: str, target: Path, profile: str, collection: str, p
     try:
         with status, _environment():
             papermill.execute_notebook(
-                notebook, part, {"profile": profile, "collection": collection}, cwd=paths.NOTEBOOKS,
+                paths.NOTEBOOKS / f"{name}.ipynb", part, {"profile": profile, "collection": collection}, cwd=paths.NOTEBOOKS,
                 kernel_name="python3", kernel_manager_class=_kernel_manager_class(), progress_bar=False,
                 execution_timeout=CELL_SECONDS, on_cell_execute=status.cell_starts,
                 on_cell_executed=status.cell_ends)
-    except BaseException as error:  # an interruption also leaves nothing half-made
+        write_notebook(target, with_outputs(notebook, read_notebook(part)))
+    except Exception as error:
         if part.exists():
             part.replace(failed)
-        if not isinstance(error, Exception) or status.interrupted:
-            raise KeyboardInterrupt from error
         raise NotebookFailed(_describe(error, name, status, failed)) from error
-    executed = nbformat.read(part, as_version=4)
-    _write_notebook(target, with_outputs(notebook, executed))
-    part.unlink()
+    finally:  # also when interrupted
+        part.unlink(missing_ok=True)
     return status.cell_seconds
 
 
@@ -145,7 +165,7 @@ def _kernel_manager_class():
     from jupyter_client.kernelspec import KernelSpec
 
     class ThisPython(AsyncKernelManager):
-        kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict(["--log-level=ERROR"]))
+        kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict(["--log-level=CRITICAL"]))
 
     return ThisPython
 
@@ -170,7 +190,6 @@ class _Status:
     def __init__(self, name: str, cells: int, previous: list[float]):
         self.name, self.cells, self.cell = name, cells, 0
         self.cell_seconds: list[float] = []
-        self.interrupted = False
         self._previous = previous if len(previous) == cells else []
         self._live = sys.stdout.isatty()
         self._done = threading.Event()
@@ -232,9 +251,3 @@ def _made_by(name: str, folder: Path) -> dict[str, list[str]]:
     """Return the names that a notebook recorded in the ledger of a run."""
     return {kind: sorted(key for key, entry in entries.items() if entry["notebook"] == name)
             for kind, entries in read_ledger(folder / "figures").items()}
-
-
-def _write_notebook(target: Path, notebook: nbformat.NotebookNode) -> None:
-    content = (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
-    if not target.is_file() or target.read_bytes() != content:
-        paths.write_whole(target, content)

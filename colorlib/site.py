@@ -8,12 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
-
 from . import paths
 from .fingerprints import package_versions
 from .results import read_ledger
-from .runner import read_notebooks, with_outputs
+from .runner import read_notebook, read_notebooks, with_outputs, write_notebook
 
 __all__ = ["build_site"]
 
@@ -75,22 +73,22 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
         file = notebooks / f"{name}.ipynb"
         if not file.is_file():
             raise RuntimeError(f"notebook {name} has not been executed: run `make report` first")
-        merged = with_outputs(notebook, nbformat.read(file, as_version=4))
-        for subfolder, content in (("downloads", merged), ("notebooks", _as_page(merged, name))):
-            paths.write_whole(source / subfolder / f"{name}.ipynb", nbformat.writes(content).encode())
+        merged = with_outputs(notebook, read_notebook(file))
+        write_notebook(source / "downloads" / file.name, merged)
+        write_notebook(source / "notebooks" / file.name, _as_page(merged, name))
 
 
-def _as_page(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
+def _as_page(notebook: dict, name: str) -> dict:
     """Return a notebook as the site shows it: pictures with their alternative texts, and the notebook to download."""
-    page = nbformat.from_dict(json.loads(nbformat.writes(notebook)))
-    for cell in page.cells:
-        for output in cell.get("outputs", []):
-            if alt := output.get("metadata", {}).get("image/jpeg", {}).get("alt"):
-                cell.metadata["mystnb"] = {"image": {"alt": alt}}
-    download = nbformat.v4.new_markdown_cell(f"{{download}}`Download this notebook </downloads/{name}.ipynb>` to run "
-                                             "and change it.", id="download")
-    page.cells.insert(1, download)
-    return page
+    cells = []
+    for cell in notebook["cells"]:
+        alts = [output.get("metadata", {}).get("image/jpeg", {}).get("alt") for output in cell.get("outputs", [])]
+        if any(alts):
+            cell = cell | {"metadata": cell["metadata"] | {"mystnb": {"image": {"alt": next(filter(None, alts))}}}}
+        cells.append(cell)
+    link = f"{{download}}`Download this notebook </downloads/{name}.ipynb>` to run and change it."
+    cells.insert(1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link})
+    return notebook | {"cells": cells}
 
 
 def _hash_folder(folder: Path) -> str:
