@@ -29,8 +29,9 @@ class LedgerTable(CSVTable):
                     if (number := shown_number(text.astext())) is not None:
                         text.parent.replace(text, nodes.Text(number))
                         entry["classes"].append("number")
-        notebook = _sources(self.env.srcdir)["tables"].get(Path(self.options.get("file", "")).stem)
-        return result + ([_made_by(notebook["notebook"], self.env.docname)] if notebook else [])
+        env = self.state.document.settings.env
+        notebook = _sources(env.srcdir)["tables"].get(Path(self.options.get("file", "")).stem)
+        return result + ([_made_by(notebook["notebook"], env.docname)] if notebook else [])
 
 
 def link_figures(app, doctree):
@@ -62,7 +63,7 @@ def shown_number(text: str) -> str | None:
 def _made_by(notebook: str, document: str) -> nodes.paragraph:
     link = addnodes.pending_xref("", nodes.inline("", notebook), refdomain="std", reftype="doc", refexplicit=True,
                                  refwarn=True, reftarget=f"/notebooks/{notebook}", refdoc=document)
-    return nodes.paragraph("", "Made by notebook ", link, ".", classes=["made-by"])
+    return nodes.paragraph("", "Made by notebook ", link, nodes.Text("."), classes=["made-by"])
 
 
 def _sources(source_folder) -> dict:
