@@ -47,7 +47,10 @@ def link_figures(app, doctree):
 
 
 def shown_number(text: str) -> str | None:
-    """Return a number with four significant digits, at most three of them decimals; None for any other text."""
+    """Return a number with four significant digits, at most three of them decimals and none that it did not have.
+
+    None for any other text.
+    """
     try:
         number = float(text)
     except ValueError:
@@ -57,7 +60,10 @@ def shown_number(text: str) -> str | None:
     if text.lstrip("-").isdigit():
         return f"{int(text):,}".replace("-", "−")
     magnitude = math.floor(math.log10(abs(number))) if number else 0
-    return f"{number:,.{min(3, max(0, 3 - magnitude))}f}".replace("-", "−")
+    decimals = min(3, max(0, 3 - magnitude))
+    if "e" not in text.lower():
+        decimals = min(decimals, len(text.partition(".")[2]))
+    return f"{number:,.{decimals}f}".replace("-", "−")
 
 
 def _made_by(notebook: str, document: str) -> nodes.paragraph:
