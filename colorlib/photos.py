@@ -10,10 +10,12 @@ import os
 import queue
 import socket
 import threading
+import urllib.request
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -297,10 +299,10 @@ def _packaged_file(photo: Photo) -> Path:
 
 
 def _download(collection: str, missing: list[Photo], folder: Path) -> dict[Photo, Path]:
-    host = missing[0].url.split("/")[2]
-    if not _can_connect(host):
+    host, port = _first_server(missing[0].url)
+    if not _can_connect(host, port):
         raise PhotosUnavailable(f"{len(missing)} photos of {collection} are not on this machine and {host} can't be "
-                                f"reached")
+                                "reached")
     import pooch
 
     def fetch(photo: Photo) -> Path:
@@ -319,13 +321,21 @@ def _download(collection: str, missing: list[Photo], folder: Path) -> dict[Photo
             raise PhotosUnavailable(f"the download of {collection} failed ({error})") from error
 
 
-def _can_connect(host: str) -> bool:
+def _first_server(url: str) -> tuple[str, int]:
+    """Host and port that the download of an address connects to: the proxy's where one is set."""
+    parts = urlsplit(url)
+    proxy = None if urllib.request.proxy_bypass(parts.hostname) else urllib.request.getproxies().get(parts.scheme)
+    parts = urlsplit(proxy or url)
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _can_connect(host: str, port: int) -> bool:
     """Tell within `CONNECT_SECONDS`, even where the name look-up itself hangs, whether a host can be reached."""
     answer = queue.SimpleQueue()
 
     def connect():
         try:
-            socket.create_connection((host, 443), timeout=CONNECT_SECONDS).close()
+            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
             answer.put(True)
         except OSError:
             answer.put(False)
