@@ -12,19 +12,20 @@ from scipy.ndimage import correlate1d
 
 from .color import rgb_to_lab
 
-__all__ = ["AB_PEAK", "MIN_CHROMA", "r2", "rmse", "psnr", "ssim", "delta_e", "ab_error", "auc", "inverse_prior",
-           "colorfulness", "hue_error", "score_photo"]
+__all__ = ["AB_PEAK", "MIN_CHROMA", "HIGHEST_PSNR", "r2", "rmse", "psnr", "ssim", "delta_e", "ab_error", "auc",
+           "inverse_prior", "colorfulness", "hue_error", "score_photo"]
 
 #: Peak for PSNR in a,b: the width of [-110, 110], which holds the a* and b* of every sRGB color.
 AB_PEAK = 220.0
 #: From this chroma C* = √(a² + b²) on, a color counts as having a hue; below it looks gray.
 MIN_CHROMA = 5.0
+#: What `score_photo` gives where it is higher or infinite: the rounding error of an 8-bit file is at 59 dB.
+HIGHEST_PSNR = 60.0
 #: Side of the a,b bins whose prior rebalances AuC, as in Zhang et al. 2016.
 BIN_SIZE = 10
 
 _BINS = 26  # a side, from -130 to 130
 _AUC_THRESHOLDS = 151  # 0, 1, …, 150
-_HIGHEST_PSNR = 60.0
 _BLOCK_PIXELS = 1 << 13  # the two dozen temporaries of CIEDE2000 then stay in the processor's cache
 
 
@@ -248,13 +249,12 @@ def hue_error(ab_true: np.ndarray, ab_predicted: np.ndarray, min_chroma: float =
     float
         In degrees, 0…180; 90 is what random hues score; NaN where no pixel has a hue in both.
     """
-    true, predicted = _checked_pair(ab_true, ab_predicted)
-    chromatic = (np.linalg.norm(true, axis=-1) >= min_chroma) & (np.linalg.norm(predicted, axis=-1) >= min_chroma)
+    (a, b), (a_predicted, b_predicted) = (np.moveaxis(ab, -1, 0) for ab in _checked_pair(ab_true, ab_predicted))
+    chromatic = np.minimum(a * a + b * b, a_predicted**2 + b_predicted**2) >= min_chroma**2
     if not chromatic.any():
         return float("nan")
-    (a, b), (a_predicted, b_predicted) = true[chromatic].T, predicted[chromatic].T
     turn = np.arctan2(a * b_predicted - b * a_predicted, a * a_predicted + b * b_predicted)
-    return float(np.degrees(np.abs(turn).mean(dtype=np.float64)))
+    return float(np.degrees(np.abs(turn).mean(where=chromatic, dtype=np.float64)))
 
 
 def score_photo(true_rgb: np.ndarray, predicted_rgb: np.ndarray, out_of_gamut: int = 0,
@@ -273,16 +273,16 @@ def score_photo(true_rgb: np.ndarray, predicted_rgb: np.ndarray, out_of_gamut: i
     Returns
     -------
     dict of str to float
-        Keys are the leaderboard's columns. PSNR is at most 60 dB here (the rounding error of an 8-bit file is 59 dB),
-        so that a photo that is gray itself does not swamp a mean.
+        Keys are the leaderboard's columns. PSNR is at most `HIGHEST_PSNR`, so that a photo that is gray itself does
+        not swamp a mean.
     """
     true_lab, predicted_lab = rgb_to_lab(true_rgb), rgb_to_lab(predicted_rgb)
     true_ab, predicted_ab = true_lab[..., 1:], predicted_lab[..., 1:]
     differences = delta_e(true_lab, predicted_lab)
     true_colorfulness, predicted_colorfulness = colorfulness(true_rgb), colorfulness(predicted_rgb)
     return {
-        "psnr_rgb": min(psnr(true_rgb, predicted_rgb), _HIGHEST_PSNR),
-        "psnr_ab": min(psnr(true_ab, predicted_ab, AB_PEAK), _HIGHEST_PSNR),
+        "psnr_rgb": min(psnr(true_rgb, predicted_rgb), HIGHEST_PSNR),
+        "psnr_ab": min(psnr(true_ab, predicted_ab, AB_PEAK), HIGHEST_PSNR),
         "ssim": ssim(true_rgb, predicted_rgb),
         "delta_e_mean": float(differences.mean(dtype=np.float64)),
         "delta_e_median": float(np.median(differences)),
