@@ -295,6 +295,6 @@ def _image_axes(rows: Sequence[Sequence[np.ndarray]], columns: int, title_height
     width = (WIDTH - left) / columns
     heights = [max(np.shape(image)[0] / np.shape(image)[1] for image in row) * width for row in rows]
     figure, axes = plt.subplots(len(rows), columns, squeeze=False, height_ratios=heights,
-                                figsize=(WIDTH, sum(heights) + title_height * len(rows) + top))
+                                figsize=(WIDTH, sum(heights) + title_height * len(rows) + top), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     return figure, axes

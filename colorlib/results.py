@@ -6,6 +6,7 @@ and records what it found. Names are unique over the whole report.
 
 import io
 import json
+import math
 import os
 import random
 import re
@@ -56,9 +57,7 @@ class Run:
         self._figures = self.folder / "figures"
         (self._figures / "tables").mkdir(parents=True, exist_ok=True)
         (self.folder / "models").mkdir(exist_ok=True)
-        ledger = read_ledger(self._figures)
-        self._write({kind: {name: entry for name, entry in entries.items() if entry["notebook"] != notebook}
-                     for kind, entries in ledger.items()})
+        self._forget()
 
     def load_photos(self, size: int, split: str) -> np.ndarray:
         """Load one split of the run's collection; see `colorlib.photos.load_photos`."""
@@ -83,8 +82,17 @@ class Run:
         -------
         float or int or str
             The value.
+
+        Raises
+        ------
+        ValueError
+            If the name can't be used in the write-up or belongs to another notebook, or the value is NaN or infinite.
         """
+        if "-" in name:
+            raise ValueError(f"{name!r} can't name a number: the write-up would subtract; use '_' instead of '-'")
         value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name!r} is {value}: only finite numbers can be recorded")
         self._enter("numbers", name, {"value": value, "text": format(value, spec)})
         return value
 
@@ -125,6 +133,18 @@ class Run:
     def model_path(self, name: str, suffix: str) -> Path:
         """Where this run keeps a fitted model, for the notebooks that come later."""
         return self.folder / "models" / f"{name}{suffix}"
+
+    def _forget(self) -> None:
+        """Drop what an earlier run of this notebook recorded, so that nothing stays that it no longer makes."""
+        ledger = read_ledger(self._figures)
+        for kind, entries in ledger.items():
+            for name in [name for name, entry in entries.items() if entry["notebook"] == self.notebook]:
+                del entries[name]
+                if kind == "figures":
+                    (self._figures / f"{name}.png").unlink(missing_ok=True)
+                if kind == "tables":
+                    (self._figures / "tables" / f"{name}.csv").unlink(missing_ok=True)
+        self._write(ledger)
 
     def _enter(self, kind: str, name: str, entry: dict) -> None:
         if not _NAME.fullmatch(name):

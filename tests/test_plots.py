@@ -1,0 +1,127 @@
+"""Drawing functions return what they drew, neither show nor save, and refuse what they can't draw."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from colorlib import plots
+from colorlib.color import rgb_to_lab
+
+
+@pytest.fixture(autouse=True)
+def no_showing_no_saving(monkeypatch, tmp_path):
+    def refuse(*arguments, **options):
+        raise AssertionError("a drawing function must neither show nor save")
+
+    monkeypatch.chdir(tmp_path)
+    for owner, name in ((plt, "show"), (plt, "savefig"), (Figure, "show"), (Figure, "savefig")):
+        monkeypatch.setattr(owner, name, refuse)
+    yield
+    plt.close("all")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def photos() -> np.ndarray:
+    return np.random.default_rng(0).random((7, 20, 24, 3), dtype=np.float32)
+
+
+def drawn(ax: Axes) -> np.ndarray:
+    """The image that an Axes shows."""
+    return np.asarray(ax.images[0].get_array())
+
+
+def titles(axes) -> list[str]:
+    return [ax.get_title() for ax in axes]
+
+
+def test_show_image(photos):
+    _, ax = plt.subplots()
+    assert plots.show_image(photos[0], "a photo", ax) is ax
+    assert np.array_equal(drawn(ax), photos[0]) and ax.get_title() == "a photo"
+    gray = plots.show_image(photos[0, ..., 0])
+    assert gray.images[0].get_clim() == (0, 1) and gray.images[0].get_cmap().name == "gray"
+    assert drawn(plots.show_image(photos[0] * 3 - 1)).max() <= 1
+    for shape in ((20,), (20, 24, 4), (2, 20, 24, 3)):
+        with pytest.raises(ValueError, match="can't be drawn"):
+            plots.show_image(np.zeros(shape))
+
+
+def test_photo_grid(photos):
+    figure = plots.photo_grid(photos, [f"photo {i}" for i in range(7)], columns=3)
+    assert isinstance(figure, Figure) and len(figure.axes) == 9
+    assert titles(figure.axes)[:7] == [f"photo {i}" for i in range(7)]
+    for ax, photo in zip(figure.axes, photos):
+        assert np.array_equal(drawn(ax), photo)
+    assert not any(ax.axison for ax in figure.axes)
+    assert figure.get_figwidth() == plots.WIDTH
+    with pytest.raises(ValueError, match="7 photos and 1 titles"):
+        plots.photo_grid(photos, ["one"])
+    with pytest.raises(ValueError, match="0 photos"):
+        plots.photo_grid([])
+
+
+def test_snapshot_strip(photos):
+    figure = plots.snapshot_strip([photos[:3], photos[3:6]], ["1", "10", "500"], ["first", "second"])
+    assert titles(figure.axes) == ["1", "10", "500", "", "", ""]
+    assert [figure.axes[i].texts[0].get_text() for i in (0, 3)] == ["first", "second"]
+    assert np.array_equal(drawn(figure.axes[5]), photos[5])
+    with pytest.raises(ValueError, match=r"\[3, 2\] images"):
+        plots.snapshot_strip([photos[:3], photos[:2]])
+    with pytest.raises(ValueError, match="at least one row"):
+        plots.snapshot_strip([])
+
+
+def test_triptych(photos):
+    gray = photos[0].mean(axis=-1)
+    figure = plots.triptych(gray, photos[1], photos[0])
+    assert titles(figure.axes) == ["gray", "colorized", "true"]
+    assert np.array_equal(drawn(figure.axes[0]), gray) and np.array_equal(drawn(figure.axes[2]), photos[0])
+
+
+def test_channel_images(photos):
+    figure = plots.channel_images(photos[0])
+    lab = rgb_to_lab(photos[0])
+    for i in range(3):
+        assert np.allclose(drawn(figure.axes[1 + i]), lab[..., i])
+    assert figure.axes[1].images[0].get_clim() == (0, 100)
+
+
+def test_ab_colormap_shows_the_colors_it_stands_for():
+    for channel, index in (("a", 1), ("b", 2)):
+        lab = rgb_to_lab(np.array(plots.ab_colormap(channel)(np.linspace(0, 1, 11)))[:, :3])
+        assert np.allclose(lab[:, 0], 62, atol=0.5) and np.allclose(lab[:, 3 - index], 0, atol=0.5)
+        assert lab[0, index] < -25 and abs(lab[5, index]) < 0.5 and lab[-1, index] > 25
+    with pytest.raises(ValueError, match="unknown channel 'L'"):
+        plots.ab_colormap("L")
+
+
+def test_gamut_slice_draws_each_point_in_its_color():
+    ax = plots.gamut_slice(60, pixels=111)
+    picture = drawn(ax)
+    assert ax.get_title() == "L* = 60" and picture.shape == (111, 111, 3)
+    column, row = 55 + 10, 55 + 15  # a* = 20, b* = 30
+    assert rgb_to_lab(picture[row, column]) == pytest.approx([60, 20, 30], abs=0.1)
+    assert np.ptp(picture[0, 0]) == 0  # a* = b* = -110 is not a color of sRGB
+
+
+def test_value_grid():
+    values = np.array([[0.0, 0.25], [0.75, 1.0]])
+    ax = plots.value_grid(values)
+    assert [text.get_text() for text in ax.texts] == ["0.00", "0.25", "0.75", "1.00"]
+    assert [text.get_color() for text in ax.texts] == ["white", "white", "black", "black"]
+    assert np.array_equal(drawn(ax), values)
+
+
+def test_learning_curves():
+    steps = np.arange(1, 101)
+    ax = plots.learning_curves({"training": (steps, 10 / steps), "held out": (steps, 10 / steps + 0.01)}, "iteration",
+                               "error", {"gray": 13.0}, log_x=True)
+    assert ax.get_xscale() == "log" and ax.get_xlabel() == "iteration" and ax.get_ylabel() == "error"
+    lines = [line.get_ydata() for line in ax.get_lines()]
+    assert np.array_equal(lines[0], 10 / steps) and list(lines[2]) == [13.0, 13.0]
+    labels = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert labels.keys() == {"training", "held out", "gray"}
+    assert labels["held out"] - labels["training"] > 0.03  # moved apart, though the curves end at nearly one point
