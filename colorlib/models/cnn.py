@@ -44,10 +44,10 @@ class ConvNet(Colorizer):
         Of the first layer; deeper layers have two and four times as many.
     iterations : int
         How many batches it learns from.
-    batch : int
-        Photos, or crops, a batch.
-    crop : int, optional
-        Learn from random squares of this side, a multiple of 32; from whole photos by default.
+    crops, crop : int
+        Most batches are so many random squares of this side, a multiple of 32, from as many photos as possible.
+    batch, whole_share : int, float
+        The last batches are so many whole photos; they are this share of the iterations.
     flip : bool
         Mirror half of them left to right.
     lightness_jitter : float
@@ -74,10 +74,11 @@ class ConvNet(Colorizer):
 
     name = "cnn"
 
-    def __init__(self, filters: int = 64, iterations: int = 2500, batch: int = 4, crop: int | None = None,
-                 flip: bool = False, lightness_jitter: float = 0.0, learning_rate: float = 2e-3,
-                 weight_decay: float = 0.0, validation_photos: int = 0, seed: int = 0):
-        self.filters, self.iterations, self.batch, self.crop = filters, iterations, batch, crop
+    def __init__(self, filters: int = 48, iterations: int = 2500, crops: int = 36, crop: int = 64, batch: int = 4,
+                 whole_share: float = 0.2, flip: bool = False, lightness_jitter: float = 0.0,
+                 learning_rate: float = 2e-3, weight_decay: float = 0.0, validation_photos: int = 0, seed: int = 0):
+        self.filters, self.iterations = filters, iterations
+        self.crops, self.crop, self.batch, self.whole_share = crops, crop, batch, whole_share
         self.flip, self.lightness_jitter = flip, lightness_jitter
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.validation_photos, self.seed = validation_photos, seed
@@ -182,10 +183,13 @@ class ConvNet(Colorizer):
         return lightness[None, ..., None], height, width
 
     def _check_settings(self, photos: np.ndarray) -> None:
-        sides = photos.shape[1:3] if self.crop is None else (self.crop,)
-        if any(side % STRIDE for side in sides) or self.crop is not None and self.crop > min(photos.shape[1:3]):
-            raise ValueError(f"photos of {photos.shape[1]}×{photos.shape[2]} pixels and crop {self.crop}: sides must be "
-                             f"multiples of {STRIDE}, and a crop no larger than the photo; load_photos(…, size=256) is right")
+        height, width = photos.shape[1:3]
+        if height % STRIDE or width % STRIDE:
+            raise ValueError(f"photos of {height}×{width} pixels: sides must be multiples of {STRIDE}, as of photos "
+                             "loaded with size=256")
+        if self.crop % STRIDE or not 0 < self.crop <= min(height, width):
+            raise ValueError(f"crop is {self.crop} for photos of {height}×{width} pixels: give a multiple of {STRIDE} "
+                             "that fits in")
         if not 0 <= self.validation_photos < len(photos):
             raise ValueError(f"validation_photos is {self.validation_photos} of {len(photos)} photos: keep at least "
                              "one photo to learn from")
@@ -255,8 +259,10 @@ class _Learner:
         optimizer.build(self._network.trainable_variables)
 
     def step(self, iteration: int) -> float:
-        chosen = shuffled_batch(len(self._ab), self._model.batch, self._model.seed, iteration)
-        lightness, ab = self._augmented(chosen, iteration_rng(self._model.seed, iteration))
+        model = self._model
+        whole = iteration > round(model.iterations * (1 - model.whole_share))
+        chosen = shuffled_batch(len(self._ab), model.batch if whole else model.crops, model.seed, iteration)
+        lightness, ab = self._batch(chosen, whole, iteration_rng(model.seed, iteration))
         self._network.reset_metrics()
         loss = float(self._network.train_on_batch(lightness, ab))
         if self._model.validation_photos and iteration % VALIDATE_EVERY == 0:
@@ -292,15 +298,16 @@ class _Learner:
             self._best_weights = self._network.get_weights()
         self.finished = iteration - self._best_iteration >= PATIENCE * VALIDATE_EVERY
 
-    def _augmented(self, chosen: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return crops, flips and jittered lightness of the chosen photos, and the a,b that belong to them."""
-        lightness, ab = self._lightness[chosen], self._ab[chosen]
-        if self._model.crop:
+    def _batch(self, chosen: np.ndarray, whole: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the chosen photos or crops of them, augmented, and the a,b that belong to them."""
+        if whole:
+            lightness, ab = self._lightness[chosen], self._ab[chosen]
+        else:
             side, small = self._model.crop, self._model.crop // AB_STRIDE
-            corners = [rng.integers(0, [(n - small) + 1 for n in ab.shape[1:3]]) for _ in chosen]
-            ab = np.stack([p[i:i + small, j:j + small] for p, (i, j) in zip(ab, corners)])
-            lightness = np.stack([p[AB_STRIDE * i:AB_STRIDE * i + side, AB_STRIDE * j:AB_STRIDE * j + side]
-                                  for p, (i, j) in zip(lightness, corners)])
+            corners = rng.integers(0, np.array(self._ab.shape[1:3]) - small + 1, (len(chosen), 2))
+            ab = np.stack([self._ab[n, i:i + small, j:j + small] for n, (i, j) in zip(chosen, corners)])
+            corners *= AB_STRIDE
+            lightness = np.stack([self._lightness[n, i:i + side, j:j + side] for n, (i, j) in zip(chosen, corners)])
         if self._model.flip:
             flipped = rng.random(len(chosen)) < 0.5
             lightness[flipped], ab[flipped] = lightness[flipped, :, ::-1], ab[flipped, :, ::-1]
