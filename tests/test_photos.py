@@ -216,7 +216,7 @@ def test_bad_files(tmp_path, content, complaint):
 
 def test_too_large_photo(tmp_path):
     Image.new("1", (20000, 10001)).save(tmp_path / "large.png", compress_level=1)
-    with pytest.raises(PhotoError, match="large.png has 20000×10001 pixels: at most 200 megapixels"):
+    with pytest.raises(PhotoError, match="large.png (has 20000×10001 pixels|is too large).* smaller"):
         read_photo(tmp_path / "large.png")
 
 
