@@ -1,4 +1,4 @@
-"""Photographs: manifests, verified download, decoding, resizing, and the split into training and test photos.
+"""Photographs: manifests, verified download, resizing, and the split into training and test photos.
 
 Photos are ``float32`` arrays of shape (N, H, W, 3), sRGB in [0, 1].
 """
@@ -11,16 +11,16 @@ import queue
 import socket
 import threading
 import urllib.request
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from . import paths
+from .imagefiles import SUFFIXES, PhotoError, open_image, read_image
 
 __all__ = ["COLLECTIONS", "Photo", "PhotoError", "PhotosUnavailable", "list_photos", "missing_photos", "fetch_photos",
            "load_photos", "read_photo", "resize_photo", "usable_collection"]
@@ -33,15 +33,9 @@ COLLECTIONS = {
     "bundled": ("bundled.csv", None),
     "unlike": ("unlike.csv", None),
 }
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 CONNECT_SECONDS = 5
 DOWNLOADS_AT_ONCE = 8
-MAX_PIXELS = 200_000_000
 CACHE_VERSION = 1  # change it when decoding or resizing changes, so that older cached pixels are not used
-
-
-class PhotoError(ValueError):
-    """A photo, a folder or a collection that can't be used; the message names it and the remedy."""
 
 
 class PhotosUnavailable(RuntimeError):
@@ -223,11 +217,7 @@ def read_photo(path: str | Path) -> np.ndarray:
     PhotoError
         If the file is missing, empty, truncated, not an image, or larger than 200 megapixels.
     """
-    with _open_image(Path(path)) as image:
-        if image.mode.startswith("I"):
-            gray = np.clip(np.asarray(image, np.float32) / 65535, 0, 1)
-            return np.repeat(gray[..., None], 3, axis=-1)
-        return np.asarray(image.convert("RGB"), np.float32) / 255
+    return read_image(path).rgb()
 
 
 def resize_photo(photo: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -271,7 +261,7 @@ def _list_folder(folder: Path) -> list[Photo]:
     held_out = sorted(files, key=hashes.get)[:max(1, len(files) // 5)]
     photos = []
     for path in files:
-        with _open_image(path) as image:
+        with open_image(path) as image:
             width, height = image.size
         photos.append(Photo(path.name, "test" if path in held_out else "train", hashes[path],
                             path.stat().st_size, width, height))
@@ -352,37 +342,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open_image(path: Path, at_least: int | None = None) -> Image.Image:
-    """Open and fully decode an image, upright, or raise a `PhotoError` that names the file and the remedy.
-
-    With ``at_least``, a JPEG may come back smaller than it is, though no side shorter than that: decoding at a
-    half, a quarter or an eighth of the size is much faster.
-    """
-    if not path.is_file():
-        raise PhotoError(f"{path} does not exist: check the name")
-    if path.stat().st_size == 0:
-        raise PhotoError(f"{path} is empty (0 bytes): copy or download it again")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides, below
-            image = Image.open(path)
-            if image.width * image.height > MAX_PIXELS:
-                raise PhotoError(f"{path} has {image.width}×{image.height} pixels: at most {MAX_PIXELS // 10**6} "
-                                 "megapixels are read; make it smaller first")
-            if at_least is not None:
-                image.draft("RGB", (at_least, at_least))
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"{path} is too large to decode safely: make it smaller first") from error
-    except Image.UnidentifiedImageError as error:
-        raise PhotoError(f"{path} is not an image that can be read: give a JPEG, PNG, TIFF or WebP file") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, PhotoError):
-            raise
-        raise PhotoError(f"{path} is damaged ({error}): copy or download it again") from error
-
-
 def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
     """Return a photo as uint8 of shape (size, size, 3), from the cache or decoded and put there."""
     cached = None
@@ -404,7 +363,7 @@ def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
 
 
 def _decode_square(path: Path, size: int) -> np.ndarray:
-    with _open_image(path, at_least=2 * size) as image:
+    with open_image(path, at_least=2 * size) as image:
         if image.mode.startswith("I"):  # 16-bit gray, which convert("RGB") would clip instead of scale
             image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
         return np.asarray(image.convert("RGB").resize((size, size), Image.LANCZOS))
