@@ -92,23 +92,25 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
 def with_outputs(notebook: dict, executed: dict) -> dict:
     """Return a notebook with the outputs of its executed copy, whose prose may be older.
 
-    Nothing else is taken over: not the cell that papermill injects, not the times that it notes.
+    Nothing else is taken over: not the cell that papermill injects, not the times that it notes. Cells are numbered
+    as they would be without papermill.
 
     Raises
     ------
     ValueError
         If the code is not the same in both.
     """
-    done = [cell for cell in executed["cells"]
-            if cell["cell_type"] == "code" and "injected-parameters" not in cell["metadata"].get("tags", [])]
+    done = [cell for cell in executed["cells"] if cell["cell_type"] == "code" and not _is_injected(cell)]
     if code_cells(notebook) != code_cells({"cells": done}):
         raise ValueError("a notebook's code changed while or since it was executed: run `make report` again")
-    results = iter(done)
+    results = enumerate(done, start=1)
     cells = []
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
-            result = next(results)
-            cell = cell | {"outputs": result["outputs"], "execution_count": result["execution_count"]}
+            count, result = next(results)
+            outputs = [output | {"execution_count": count} if "execution_count" in output else output
+                       for output in result["outputs"]]
+            cell = cell | {"outputs": outputs, "execution_count": count}
         cells.append(cell)
     return notebook | {"cells": cells}
 
@@ -209,12 +211,13 @@ class _Status:
         result = "done" if error_type is None else "stopped"
         print(f"{self.name}  {result} in {_clock(time.monotonic() - self._start)}", flush=True)
 
-    def cell_starts(self, **_):
-        self.cell += 1
+    def cell_starts(self, cell: dict, **_):
+        self.cell += not _is_injected(cell)
         self._cell_start = time.monotonic()
 
-    def cell_ends(self, **_):
-        self.cell_seconds.append(round(time.monotonic() - self._cell_start, 2))
+    def cell_ends(self, cell: dict, **_):
+        if not _is_injected(cell):
+            self.cell_seconds.append(round(time.monotonic() - self._cell_start, 2))
 
     def _tick(self):
         while not self._done.wait(0.5):
@@ -236,6 +239,11 @@ class _Status:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _is_injected(cell: dict) -> bool:
+    """Tell whether papermill put a cell in, right after the cell of the parameters."""
+    return "injected-parameters" in cell["metadata"].get("tags", [])
 
 
 def _record_file(target: Path) -> Path:

@@ -86,7 +86,7 @@ def _as_page(notebook: dict, name: str) -> dict:
         if any(alts):
             cell = cell | {"metadata": cell["metadata"] | {"mystnb": {"image": {"alt": next(filter(None, alts))}}}}
         cells.append(cell)
-    link = f"{{download}}`Download this notebook </downloads/{name}.ipynb>` to run and change it."
+    link = f"[Download this notebook](path:../downloads/{name}.ipynb) to run and change it."
     cells.insert(1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link})
     return notebook | {"cells": cells}
 

@@ -1,0 +1,143 @@
+"""The report makes itself: what runs again and what does not, what a failure leaves behind, where results go.
+
+These tests run the whole pipeline on a copy of the project with two short notebooks, one after the other.
+"""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import FIRST, INDEX, SECOND, command, environment, run_colorlib, write_notebook
+
+ONLY = ("--notebooks", "01_first", "02_second")  # builds no site
+
+
+def report(project, *arguments: str):
+    return run_colorlib("report", "--profile", "smoke", *arguments, root=project)
+
+
+def executed(done) -> list[str]:
+    assert done.returncode == 0, done.stderr
+    return [line.split()[0] for line in done.stdout.splitlines() if " done in " in line]
+
+
+@pytest.fixture(scope="module")
+def folder(project):
+    """The folder of a first smoke run."""
+    assert executed(report(project)) == ["01_first", "02_second"]
+    return project / "build" / "bundled-smoke"
+
+
+def test_numbers_figures_and_notebooks_reach_the_site(folder):
+    page = (folder / "site" / "index.html").read_text("utf-8")
+    assert "Built from 7 photos of the collection" in page and ": 42 and 5, in" in page
+    assert "<math" in page and 'alt="A line"' in page
+    assert 'Made by notebook <a class="reference internal" href="notebooks/01_first.html">' in page
+    notebook = (folder / "site" / "notebooks" / "01_first.html").read_text("utf-8")
+    assert 'alt="A line that rises"' in notebook and "Download this notebook</" in notebook
+    assert len(list((folder / "site" / "_downloads").rglob("0*.ipynb"))) == 2
+
+
+def test_executed_notebooks_hold_nothing_of_papermill(folder):
+    for file in (folder / "notebooks").glob("*.ipynb"):
+        text = file.read_text("utf-8")
+        assert "papermill" not in text and "injected-parameters" not in text
+        assert all(cell["execution_count"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
+    assert not list((folder / "notebooks").glob("*.part*"))
+
+
+def test_nothing_runs_again_when_nothing_changed(project, folder):
+    start = time.monotonic()
+    assert executed(report(project)) == []
+    assert time.monotonic() - start < 10
+
+
+def test_new_prose_is_shown_without_running(project, folder):
+    write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, prose="Another title")
+    (project / "report" / "index.md").write_text(INDEX.replace("A report", "Another report"), "utf-8")
+    assert executed(report(project)) == []
+    assert "Another report" in (folder / "site" / "index.html").read_text("utf-8")
+    page = (folder / "site" / "notebooks" / "01_first.html").read_text("utf-8")
+    assert "Another title" in page and "A line that rises" in page
+
+
+def test_changed_code_and_lost_results_run_again(project, folder):
+    write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, "1 + 1")
+    assert executed(report(project, "--notebooks", "02_second")) == []
+    numbers = json.loads((folder / "figures" / "numbers.json").read_text())
+    del numbers["n_photos"]
+    (folder / "figures" / "numbers.json").write_text(json.dumps(numbers))
+    assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
+
+
+def test_a_failing_notebook_is_kept_beside_and_named(project, folder):
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND + '\nrun.record_number("doubled", 1)')
+    done = report(project, *ONLY)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "02_second failed in code cell 2 of 2: ValueError: 'doubled' is already recorded by 01_first" in done.stderr
+    left = sorted(file.name for file in (folder / "notebooks").iterdir())
+    assert left == ["01_first.ipynb", "01_first.json", "02_second.failed.ipynb"]
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
+    assert executed(report(project, *ONLY)) == ["02_second"]
+    assert not (folder / "notebooks" / "02_second.failed.ipynb").exists()
+
+
+def test_an_unknown_name_fails_the_site_and_leaves_the_old_one(project, folder):
+    before = (folder / "site" / "index.html").read_bytes()
+    wrong = "{{ tripled }} ![A cat](figures/fig-cat.png) [a page](elsewhere.md)"
+    (project / "report" / "index.md").write_text(f"{INDEX}\n{wrong}\n", "utf-8")
+    done = report(project)
+    assert done.returncode == 1 and "the site was not built" in done.stderr
+    assert all(name in done.stderr for name in ("tripled", "fig-cat.png", "elsewhere.md"))
+    assert (folder / "site" / "index.html").read_bytes() == before
+    (project / "report" / "index.md").write_text(INDEX, "utf-8")
+
+
+def test_interrupting_leaves_nothing_half_made(project, folder):
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "import time\ntime.sleep(600)")
+    process = subprocess.Popen(command("report", "--profile", "smoke", *ONLY), cwd=project, env=environment(project),
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    part = folder / "notebooks" / "02_second.part.ipynb"
+    while '"execution_count": 2' not in (part.read_text("utf-8") if part.exists() else ""):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors == "interrupted\n"
+    assert not list((folder / "notebooks").glob("02_*"))
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
+
+
+def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_so(project):
+    start = time.monotonic()
+    done = run_colorlib("report", root=project, COLORLIB_DATA_DIR="")
+    assert executed(done) == ["01_first", "02_second"]
+    assert done.stdout.startswith("Built from 7 bundled photos, because ")
+    assert time.monotonic() - start < 60
+    page = (project / "build" / "bundled-full" / "site" / "index.html").read_text("utf-8")
+    assert "Built from 7 bundled photos, because " in page
+    assert not (project / "figures").exists(), "only a run on the default collection may refresh figures/"
+
+
+def test_a_full_run_on_the_default_collection_refreshes_the_figures_and_can_be_published(project):
+    figures = project / "figures"
+    assert run_colorlib("publish", root=project).returncode == 1
+    module = project / "colorlib" / "photos.py"
+    text = module.read_text("utf-8")
+    module.write_text(text.replace('("photos.csv", "photos")', '("bundled.csv", None)'), "utf-8")
+    (figures / "tables").mkdir(parents=True)
+    (figures / "fig-stale.png").write_bytes(b"of a former run")
+    assert executed(run_colorlib("report", root=project)) == ["01_first", "02_second"]
+    made = sorted(file.name for file in figures.iterdir())
+    assert made == ["fig-line.png", "numbers.json", "run.json", "sources.json", "tables"]
+    assert run_colorlib("publish", root=project).returncode == 0
+    assert '"execution_count": 2' in (project / "notebooks" / "01_first.ipynb").read_text("utf-8")
+    assert run_colorlib("site", root=project).returncode == 0
+    assert "63 and 5" in (project / "build" / "site" / "index.html").read_text("utf-8")
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "from colorlib import paths\nprint(paths.ROOT)")
+    assert executed(run_colorlib("report", *ONLY, root=project)) == ["02_second"]
+    done = run_colorlib("publish", root=project)
+    assert done.returncode == 1 and "02_second shows" in done.stderr
