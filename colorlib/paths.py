@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 __all__ = ["ROOT", "DATA", "RAW", "CACHE", "NOTEBOOKS", "PROFILES", "FIGURES", "REPORT", "BUILD", "WEIGHTS",
-           "BENCHMARKS", "photo_folders", "run_folder", "write_whole"]
+           "ANSWERS", "BENCHMARKS", "photo_folders", "run_folder", "write_whole"]
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -18,6 +18,7 @@ FIGURES = ROOT / "figures"
 REPORT = ROOT / "report"
 BUILD = ROOT / "build"
 WEIGHTS = ROOT / "weights"
+ANSWERS = DATA / "realfake"
 BENCHMARKS = ROOT / "benchmarks" / "results"
 
 
