@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from .photos import COLLECTIONS, PhotosUnavailable, fetch_photos
 from .results import PROFILES
@@ -18,14 +19,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit code, 0 where all went well."""
     options = _parse(arguments)
     try:
-        options.command(options)
+        return options.command(options) or 0
     except (ValueError, RuntimeError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        _print_error(error)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -47,6 +47,23 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
                          default=[name for name, (_, folder) in COLLECTIONS.items() if folder],
                          help="by default all that can be downloaded")
     command.set_defaults(command=_data)
+
+    command = commands.add_parser("colorize", help="color photos of your own")
+    command.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns such as 'scans/*.png'")
+    command.add_argument("-o", "--output", required=True, metavar="OUT", help="a file (for one input) or a folder")
+    command.add_argument("--model", metavar="NAME_OR_PATH", help="a fitted model; the best of those at hand by default")
+    command.add_argument("--chroma", type=float, default=1.0, help="0 (gray) to 1.5 (vivid); 1 by default")
+    command.add_argument("--size", type=int, metavar="PIXELS", help="longer side of the output; the input's by default")
+    command.add_argument("--compare", action="store_true",
+                         help="also write NAME-compare.jpg: gray, colorized and, if it had colors, true side by side")
+    command.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    command.set_defaults(command=_colorize)
+
+    command = commands.add_parser("score", help="score colorized photos against the true ones")
+    command.add_argument("true", metavar="TRUE", help="a photo or a folder of photos")
+    command.add_argument("predicted", metavar="PREDICTED", help="its colorized version, or a folder of the same names")
+    command.add_argument("--csv", metavar="FILE", help="also write every score of every photo to this file")
+    command.set_defaults(command=_score)
 
     command = commands.add_parser("publish", help="copy the notebooks of the last full run into notebooks/")
     command.set_defaults(command=_publish)
@@ -79,6 +96,27 @@ def _data(options: argparse.Namespace) -> None:
         raise PhotosUnavailable("; ".join(failed))
 
 
+def _colorize(options: argparse.Namespace) -> int:
+    from .colorize import colorize_files
+    colorized, failed = colorize_files(options.inputs, options.output, options.model, chroma=options.chroma,
+                                       size=options.size, compare=options.compare, overwrite=options.overwrite,
+                                       on_error=_print_error)
+    if colorized:
+        print(f"{colorized} colorized, in {options.output}")
+    return 1 if failed else 0
+
+
+def _score(options: argparse.Namespace) -> int:
+    from .paths import write_whole
+    from .scoring import score_files, summary
+    errors = []
+    scores = score_files(options.true, options.predicted, lambda error: (errors.append(error), _print_error(error)))
+    print(summary(scores))
+    if options.csv:
+        write_whole(Path(options.csv), scores.to_csv(index=False).encode())
+    return 1 if errors else 0
+
+
 def _publish(options: argparse.Namespace) -> None:
     from .report import publish
     publish()
@@ -89,6 +127,11 @@ def _check(options: argparse.Namespace) -> None:
     if missing := missing_packages():
         raise RuntimeError(f"this Python lacks {', '.join(missing)}: run `pip install -e .[report,test] -c "
                            "constraints.txt`, or make, which sets up .venv")
+
+
+def _print_error(error: Exception) -> None:
+    start = "\r\033[K" if sys.stderr.isatty() else ""  # a progress line may be there
+    print(f"{start}error: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from .color import to_gray
 
-__all__ = ["SUFFIXES", "ImageFile", "Metadata", "PhotoError", "open_image", "read_image"]
+__all__ = ["SUFFIXES", "MAX_PIXELS", "ImageFile", "Metadata", "PhotoError", "open_image", "read_image"]
 
 #: Ending of a file's name -> its format, as Pillow calls it.
 SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
@@ -90,6 +90,14 @@ class ImageFile:
         """Return the photo as float32 of shape (H, W, 3), in [0, 1]."""
         rgb = _to_unit(self.pixels)
         return rgb if rgb.ndim == 3 else np.repeat(rgb[..., None], 3, axis=-1)
+
+    def has_color(self) -> bool:
+        """Tell whether any pixel differs from gray by more than 2 % of the range, as rounding does not."""
+        return self.pixels.ndim == 3 and np.ptp(self.pixels, axis=-1).max() > 0.02 * np.iinfo(self.pixels.dtype).max
+
+    def opacity(self) -> np.ndarray | None:
+        """Return alpha as float32 of shape (H, W), in [0, 1]; None where the file has none."""
+        return None if self.alpha is None else _to_unit(self.alpha)
 
     def gray(self) -> np.ndarray:
         """Return the photo without its colors, L* kept: float32 of shape (H, W), in [0, 1]."""
@@ -275,7 +283,8 @@ def _read_exif(image: Image.Image) -> bytes:
     kept.update({tag: found[tag] for tag in DESCRIPTIVE_TAGS if tag in found})
     for directory in (EXIF_DIRECTORY, GPS_DIRECTORY):
         if directory in found:
-            kept[directory] = {tag: value for tag, value in found.get_ifd(directory).items() if tag not in OUTDATED_TAGS}
+            values = found.get_ifd(directory)
+            kept[directory] = {tag: values[tag] for tag in values if tag not in OUTDATED_TAGS}
     try:
         return kept.tobytes() if len(kept) else b""
     except (ValueError, TypeError, OverflowError, struct.error):  # values that their tags can't hold

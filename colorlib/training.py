@@ -185,15 +185,15 @@ class Progress:
 
     Parameters
     ----------
-    total : int
-        How many steps the job has.
-    done : int
-        How many of them are done already.
+    total, done : int
+        How many steps the job has, and how many of them are done already.
     enabled : bool
+    unit : str
+        What a step is called.
     """
 
-    def __init__(self, total: int, done: int = 0, enabled: bool = True):
-        self._total, self._first, self._done = total, done, done
+    def __init__(self, total: int, done: int = 0, enabled: bool = True, unit: str = "iteration"):
+        self._total, self._first, self._done, self._unit = total, done, done, unit
         self._started = time.monotonic()
         self._shown_at = 0.0
         self._display = None
@@ -205,7 +205,7 @@ class Progress:
     def __exit__(self, *error) -> None:
         if self._kind and self._done > self._first:
             took = _clock(time.monotonic() - self._started)
-            self._show(f"{self._done - self._first:,} iterations in {took}")
+            self._show(f"{self._done - self._first:,} {self._unit}s in {took}")
         if self._kind == "terminal":
             print(file=sys.stderr)
 
@@ -216,7 +216,7 @@ class Progress:
         if self._kind and now - self._shown_at >= PROGRESS_SECONDS:
             self._shown_at = now
             left = (now - self._started) / (done - self._first) * (self._total - done)
-            self._show(f"iteration {done:,} of {self._total:,}, {_clock(left)} left, {note}")
+            self._show(f"{self._unit} {done:,} of {self._total:,}, {_clock(left)} left, {note}")
 
     def _show(self, line: str) -> None:
         if self._kind == "terminal":

@@ -74,13 +74,15 @@ class Colorizer(ABC):
         """How many numbers were fitted."""
         return 0
 
-    def colorize(self, gray: np.ndarray) -> np.ndarray:
+    def colorize(self, gray: np.ndarray, chroma: float = 1.0) -> np.ndarray:
         """Color one gray image at its own size and its own L*.
 
         Parameters
         ----------
         gray : ndarray of float32, shape (H, W)
             sRGB-encoded gray in [0, 1].
+        chroma : float
+            Scales the predicted a,b: below 1 for duller colors, above 1 for more vivid ones.
 
         Returns
         -------
@@ -93,7 +95,8 @@ class Colorizer(ABC):
             If ``gray`` is not a 2-D array of finite numbers in [0, 1].
         """
         gray = check_gray(gray)
-        rgb, _ = merge_lab(gray_to_lightness(gray), self.predict_ab(gray))
+        ab = self.predict_ab(gray)
+        rgb, _ = merge_lab(gray_to_lightness(gray), ab if chroma == 1 else ab * np.float32(chroma))
         return rgb
 
 
