@@ -1,6 +1,5 @@
 """Linear regression from a gray 3×3 neighbourhood to the color of the pixel at its center."""
 
-import io
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import paths
 from ..color import split_lab, to_gray
 from ..patches import patch_planes
-from .base import Colorizer, check_photos
+from .base import Colorizer, check_photos, read_arrays, write_arrays
 
 __all__ = ["LinearPatches", "Moments", "patch_moments"]
 
@@ -210,17 +208,17 @@ class LinearPatches(Colorizer):
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model to one file, whole or not at all."""
-        file = io.BytesIO()
-        np.savez(file, coefficients=self.coefficients_, intercept=self.intercept_, center=self.center,
-                 ridge=self.ridge, target=self.target)
-        paths.write_whole(Path(path), file.getvalue())
+        write_arrays(path, {"coefficients": self.coefficients_, "intercept": self.intercept_, "center": self.center,
+                            "ridge": self.ridge, "target": self.target})
 
     @classmethod
     def load(cls, path: str | Path) -> "LinearPatches":
         """Read a model that `save` wrote."""
-        with np.load(path) as stored:
-            model = cls(bool(stored["center"]), float(stored["ridge"]), str(stored["target"]))
-            model.coefficients_, model.intercept_ = stored["coefficients"], stored["intercept"]
+        stored = read_arrays(path)
+        if "coefficients" not in stored:
+            raise ValueError(f"{path} is not a saved LinearPatches: give a file that LinearPatches.save wrote")
+        model = cls(bool(stored["center"]), float(stored["ridge"]), str(stored["target"]))
+        model.coefficients_, model.intercept_ = stored["coefficients"], stored["intercept"]
         return model
 
 
