@@ -21,7 +21,8 @@ from .color import merge_lab, split_lab, to_gray
 from .models import Colorizer
 from .paths import write_whole
 
-__all__ = ["PRACTICE", "COUNTED", "CATCH", "Pair", "FoolRate", "make_pairs", "write_page", "read_answers", "fool_rate"]
+__all__ = ["PRACTICE", "COUNTED", "CATCH", "Pair", "FoolRate", "make_pairs", "write_page", "read_answers", "fool_rate",
+           "jpeg"]
 
 #: Pairs of one test: for practice, counted, and among the counted those that catch who doesn't look.
 PRACTICE, COUNTED, CATCH = 10, 40, 4
@@ -230,6 +231,14 @@ def fool_rate(answer_files: Sequence[str | Path], resamples: int = 10_000) -> Fo
     return FoolRate(float(rates.mean()), float(low), float(high), len(rates), tuple(left_out))
 
 
+def jpeg(photo: np.ndarray, quality: int) -> bytes:
+    """Encode a photo, (H, W, 3) in [0, 1], as a JPEG of the size at which pairs are shown, colors at full detail."""
+    buffer = io.BytesIO()
+    image = Image.fromarray((photo * 255).round().astype(np.uint8))
+    image.resize((_SIDE, _SIDE), Image.BICUBIC).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
 def _checked_row(file: str, number: int, line: list[str]) -> dict:
     where = f"{file}, row {number}"
     if len(line) != len(COLUMNS):
@@ -267,7 +276,4 @@ def _part(photo: np.ndarray, part: int, cuts: int) -> np.ndarray:
 
 
 def _jpeg_address(photo: np.ndarray, quality: int) -> str:
-    buffer = io.BytesIO()
-    image = Image.fromarray((photo * 255).round().astype(np.uint8))
-    image.resize((_SIDE, _SIDE), Image.BICUBIC).save(buffer, "JPEG", quality=quality, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(photo, quality)).decode()

@@ -81,6 +81,8 @@ def test_random_photo_gives_the_colors_of_one_other_training_photo(photos, held_
     np.testing.assert_array_equal(model.predict_ab(gray), predicted)
     for photo in photos:
         assert np.abs(model.predict_ab(to_gray(photo)) - split_lab(photo)[1]).mean() > 1
+    drawn = {RandomPhotoColors(seed).fit(photos).predict_ab(gray).tobytes() for seed in range(8)}
+    assert len(drawn) > 1
     alone = RandomPhotoColors().fit(photos[:1])
     assert np.abs(alone.predict_ab(to_gray(photos[0]))).max() == 0
 
@@ -114,7 +116,7 @@ def test_nearest_transfer_picks_the_source_of_similar_lightness(photos):
 def test_an_unknown_model_is_refused_with_the_list_of_names():
     with pytest.raises(ValueError, match="unknown model 'unet9'.*gray.*linear"):
         model_class("unet9")
-    with pytest.raises(ValueError, match="unknown model 'photo'"):
+    with pytest.raises(ValueError, match="photo.npz is not named after a model.*gray"):
         load_model("photo.npz")
 
 

@@ -1,5 +1,6 @@
 """The real-or-fake test: the page driven from first to last pair in a browser, and what becomes of the answers."""
 
+import asyncio
 import csv
 import json
 import re
@@ -183,6 +184,33 @@ def test_a_pair_is_seen_for_one_second_before_an_answer_is_accepted(page, browse
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_LEFT)
     answer, = wait_for(lambda: json.loads(browser.execute_script("return Object.values(localStorage)[0]"))["answers"])
     assert answer["answer"] == "left" and answer["reaction_ms"] >= 1000
+
+
+def test_a_person_takes_the_test_in_a_notebook(pairs, tmp_path, monkeypatch):
+    pytest.importorskip("ipywidgets")
+    from colorlib import realfake_widget
+    monkeypatch.setattr(realfake_widget, "SHOWN_MS", 10)
+
+    async def take() -> None:
+        test = realfake_widget.RealFakeTest(pairs, tmp_path, seed=1)
+        status, row = test.widget.children
+        row.children[0].click()
+        for number in range(50):
+            left, right = test._buttons
+            left.click()  # too early: the photos are still there
+            assert len(test._rows) == number
+            while row.children != (left, right):
+                await asyncio.sleep(0.002)
+            (left if number % 2 else right).click()
+        assert "Thank you" in status.value
+
+    asyncio.run(take())
+    file, = tmp_path.glob("realfake-*.csv")
+    rows = list(csv.reader(file.read_text("utf-8").splitlines()))
+    assert len(rows) == 51 and {row[6] for row in rows[1:]} == {"left", "right"}
+    assert {row[5] for row in rows[1:]} == {"left", "right"}
+    write(file, rows[:1] + [row[:-1] + [int(row[-1]) + 990] for row in rows[1:]])
+    assert len(realfake.read_answers(file)) == 50
 
 
 def test_the_fool_rate_by_hand(tmp_path):

@@ -96,17 +96,26 @@ class MeanColorByLightness(_ArrayModel):
 class RandomPhotoColors(_ArrayModel):
     """Lay the a,b of a random training photo onto the gray image; never those of the very same photo.
 
-    Which one it is depends on the gray image's pixels alone, so that a photo always gets the same colors.
+    Which one it is depends on the gray image's pixels and the seed alone, so that a photo always gets the same colors.
+
+    Parameters
+    ----------
+    seed : int
 
     Attributes
     ----------
     lab_ : ndarray of float32, shape (N, 64, 64, 3)
         The training photos, made small.
+    seed_ : ndarray of int, shape ()
     """
 
     name = "random_photo"
 
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
     def fit(self, photos: np.ndarray) -> "RandomPhotoColors":
+        self.seed_ = np.array(self.seed)
         small = [resize_photo(photo, 64, 64) for photo in check_photos(photos)]
         self.lab_ = np.stack([np.dstack(split_lab(photo)) for photo in small])
         return self
@@ -116,7 +125,7 @@ class RandomPhotoColors(_ArrayModel):
         others = np.flatnonzero(np.abs(self.lab_[..., 0] - lightness).mean(axis=(1, 2)) > 1)
         if others.size == 0:  # fitted on nothing but this photo
             return np.zeros(gray.shape + (2,), np.float32)
-        chosen = np.random.default_rng(zlib.crc32(gray.tobytes())).choice(others)
+        chosen = np.random.default_rng([int(self.seed_), zlib.crc32(gray.tobytes())]).choice(others)
         return 256 * resize_photo(self.lab_[chosen, ..., 1:] / 256 + 0.5, *gray.shape) - 128
 
 
