@@ -5,6 +5,7 @@ The modules, in the order in which data flows through them: `paths`, `color`, `i
 milliseconds; TensorFlow loads when a network is first built.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 __version__ = "0.1.0"
+
+# TensorFlow reads this when it loads: without it, its start-up notices end up in notebooks and on the terminal.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def load(name: str | Path | None = None) -> "Colorizer":
