@@ -1,0 +1,150 @@
+"""The whole report, made in the smoke profile, and what of it is committed."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from colorlib import paths
+from colorlib.results import read_ledger
+from conftest import run_colorlib
+
+#: Attributes whose address a browser loads by itself, in any element, and elements whose ``href`` it loads.
+LOADED = ("src", "srcset", "poster", "data")
+LOADED_HREF = ("link", "use", "image")
+WRITE_UP = sorted(paths.REPORT.glob("*.md"))
+
+
+class Page(HTMLParser):
+    """What a page loads and links to, its anchors and its pictures."""
+
+    def __init__(self, file: Path):
+        super().__init__()
+        self.loads, self.links, self.anchors, self.images, self.text = [], [], set(), [], ""
+        self.feed(file.read_text("utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.anchors.add(attributes.get("id"))
+        self.loads += [attributes[name] for name in LOADED if attributes.get(name)]
+        self.text += attributes.get("style") or ""
+        if "href" in attributes:
+            (self.loads if tag in LOADED_HREF else self.links).append(attributes["href"])
+        if tag == "img":
+            self.images.append(attributes)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def site() -> Path:
+    done = run_colorlib("report", "--profile", "smoke")
+    assert done.returncode == 0, done.stderr
+    return paths.run_folder("bundled", "smoke") / "site"
+
+
+@pytest.fixture(scope="module")
+def pages(site) -> dict[Path, Page]:
+    return {file: Page(file) for file in site.rglob("*.html")}
+
+
+def test_every_chapter_and_notebook_has_its_page(site, pages):
+    expected = {site / f"{file.stem}.html" for file in WRITE_UP}
+    expected |= {site / "notebooks" / f"{file.stem}.html" for file in committed_notebooks()}
+    assert expected <= set(pages)
+
+
+def test_nothing_is_loaded_from_another_host(site, pages):
+    for file, page in pages.items():
+        remote = [address for address in page.loads if re.match(r"(https?:)?//", address)]
+        assert remote == [] and "@import" not in page.text and not re.search(r"url\(\W?(https?:)?//", page.text), file
+    for file in site.rglob("*.css"):
+        assert not re.search(r"@import|url\(\s*['\"]?(https?:)?//", file.read_text("utf-8")), file
+    for file in site.rglob("*.js"):
+        assert not re.search(r"(fetch|import|importScripts)\(\s*['\"`](https?:)?//|\.src\s*=\s*['\"`](https?:)?//",
+                             file.read_text("utf-8")), file
+
+
+def test_every_link_inside_the_site_leads_somewhere(site, pages):
+    broken = []
+    for file, page in pages.items():
+        for address in page.links + page.loads:
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            if not target.is_file():
+                broken.append((file.name, address))
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+                broken.append((file.name, address))
+    assert broken == []
+
+
+def test_every_picture_has_an_alternative_text(pages):
+    images = [(file.name, image.get("src")) for file, page in pages.items() for image in page.images
+              if not (image.get("alt") or "").strip()]
+    assert images == []
+    assert sum(len(page.images) for page in pages.values()) > 20
+
+
+def test_no_substitution_is_left_and_the_front_page_says_what_it_was_built_from(site, pages):
+    assert [file for file, page in pages.items() if "{{" in page.text and "notebooks" not in file.parts] == []
+    assert "built from 7 photos of the collection bundled, profile smoke" in " ".join(
+        pages[site / "index.html"].text.split())
+
+
+def test_every_figure_of_the_write_up_links_to_its_notebook(site):
+    ledger = read_ledger(site.parent / "figures")
+    shown = {name for file in WRITE_UP for name in re.findall(r"\{figure\} figures/(fig-[\w-]+)\.png", file.read_text())}
+    assert shown and shown <= set(ledger["figures"])
+    html = "".join(file.read_text("utf-8") for file in site.glob("*.html"))
+    assert html.count("Made by notebook <a ") >= len(shown)
+
+
+def test_names_in_the_ledger_are_unique(site):
+    names = [name for entries in read_ledger(site.parent / "figures").values() for name in entries]
+    assert len(names) == len(set(names))
+
+
+def test_making_it_again_executes_nothing(site):
+    done = run_colorlib("report", "--profile", "smoke")
+    assert done.returncode == 0 and " done in " not in done.stdout
+
+
+@pytest.mark.parametrize("file", WRITE_UP, ids=lambda file: file.name)
+def test_no_number_is_typed_by_hand(file):
+    """Results come from the ledger; what may be typed is code, formulas, addresses, names of versions and sources."""
+    text = file.read_text("utf-8")
+    text = re.sub(r"^(`{3,}|:{3,})\{code.*?^\1|^```\n.*?^```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<?https?://\S+", "",
+                  text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"CC BY 4\.0|\{\{.*?\}\}|doi:\S+|arXiv:\S+", "", text)
+    assert re.findall(r".{0,40}(?<![\w.])\d+\.\d+.{0,20}", text) == []
+
+
+def committed_notebooks() -> list[Path]:
+    return sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+@pytest.mark.parametrize("file", committed_notebooks(), ids=lambda file: file.stem)
+def test_committed_notebooks_are_executed_and_show_no_folder_of_a_machine(file):
+    notebook = json.loads(file.read_text("utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not re.search(r'(?<![\w.:/])/(home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\', json.dumps(code))
+    assert sum("# NBVAL_CHECK_OUTPUT" in "".join(cell["source"]) for cell in code) >= 2
+    assert not [output for cell in code for output in cell["outputs"] if output.get("name") == "stderr"]
+
+
+def test_committed_figures_are_those_of_the_committed_notebooks():
+    ledger = read_ledger(paths.FIGURES)
+    assert {entry["notebook"] for entries in ledger.values() for entry in entries.values()} == {
+        file.stem for file in committed_notebooks()}
+    assert {file.stem for file in paths.FIGURES.glob("*.png")} == set(ledger["figures"])
+    assert {file.stem for file in (paths.FIGURES / "tables").glob("*.csv")} == set(ledger["tables"])
+    assert max(file.stat().st_size for file in paths.FIGURES.glob("*.png")) < 900_000
+    about = json.loads((paths.FIGURES / "run.json").read_text("utf-8"))
+    assert (about["profile"], about["collection"], about["notice"]) == ("full", "unsplash36", "")
