@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from .imagefiles import MAX_PIXELS, SUFFIXES, ImageFile, PhotoError, read_image
-from .imagewriter import write_image
+from .imagewriter import image_format, write_image
 from .models import Colorizer, find_model, load_model
 from .paths import write_whole
 from .photos import resize_photo
@@ -131,6 +132,8 @@ def _plan(sources: list[Path], output: Path, compare: bool, overwrite: bool,
     """Decide where each colored file goes, leaving out, with an error, those that may not go there."""
     output = output.expanduser()
     is_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
+    if output.suffix.lower() in Image.registered_extensions() and not (is_file or output.is_dir()):
+        image_format(output)  # says what it could end in
     if is_file and len(sources) > 1:
         raise ValueError(f"{len(sources)} photos can't all be written to {output}: give a folder")
     jobs, taken = [], set()
@@ -147,10 +150,12 @@ def _plan(sources: list[Path], output: Path, compare: bool, overwrite: bool,
 
 
 def _obstacle(job: _Job, taken: set[Path], overwrite: bool) -> str:
+    if not job.source.exists():
+        return f"{job.source} does not exist: check the name"
     for path in job.outputs:
         if path in taken:
             return f"{job.source} would go to {path}, like another photo: colorize it separately"
-        if path.exists() and job.source.exists() and path.samefile(job.source):
+        if path.exists() and path.samefile(job.source):
             return f"{path} would be replaced by its own colorization: choose another output"
         if path.exists() and not overwrite:
             return f"{path} exists: choose another output, or add --overwrite"

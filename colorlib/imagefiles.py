@@ -24,7 +24,8 @@ __all__ = ["SUFFIXES", "MAX_PIXELS", "ImageFile", "Metadata", "PhotoError", "ope
 
 #: Ending of a file's name -> its format, as Pillow calls it.
 SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
-MAX_PIXELS = 200_000_000
+FORMATS = sorted(set(SUFFIXES.values()))
+MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow refuses to decode more
 #: How each EXIF orientation is turned upright (EXIF 2.32, tag 0x0112).
 UPRIGHT = {2: np.fliplr, 3: lambda image: np.rot90(image, 2), 4: np.flipud, 5: lambda image: image.swapaxes(0, 1),
            6: lambda image: np.rot90(image, -1), 7: lambda image: np.rot90(image, 2).swapaxes(0, 1), 8: np.rot90}
@@ -116,7 +117,7 @@ def open_image(path: Path, at_least: int | None = None) -> Image.Image:
     half, a quarter or an eighth of the size is much faster.
     """
     with _explained(path):
-        image = _open_header(path)
+        image = Image.open(path, formats=FORMATS)
         if at_least is not None:
             image.draft("RGB", (at_least, at_least))
         image.load()
@@ -140,10 +141,10 @@ def read_image(path: str | Path) -> ImageFile:
     Raises
     ------
     PhotoError
-        If the file is missing, empty, truncated, not an image, of another kind, or larger than 200 megapixels.
+        If the file is missing, empty, truncated, not an image, of another kind, or larger than 178 megapixels.
     """
     path = Path(path)
-    with _explained(path), _open_header(path) as image:
+    with _explained(path), Image.open(path, formats=FORMATS) as image:
         pixels, alpha = _decode(path, image)
         pixels, profile = _apply_profile(pixels, image.info.get("icc_profile") or b"")
         metadata = _read_metadata(image, profile)
@@ -161,24 +162,17 @@ def _explained(path: Path) -> Iterator[None]:
         raise PhotoError(f"{path} is empty (0 bytes): copy or download it again")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, on size, which MAX_PIXELS limits, and on damage, which raises
+            warnings.simplefilter("ignore")  # of Pillow, on size and on damage; what is too much of either raises
             yield
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{path} is too large to decode safely: make it smaller first") from error
+        raise PhotoError(f"{path} is too large to decode safely (more than {MAX_PIXELS // 10**6} megapixels): make it "
+                         "smaller first") from error
     except Image.UnidentifiedImageError as error:
         raise PhotoError(f"{path} is not an image that can be read: give a JPEG, PNG, TIFF or WebP file") from error
     except (OSError, EOFError, SyntaxError, ValueError, RuntimeError, struct.error, zlib.error) as error:
         raise PhotoError(f"{path} is damaged ({error}): copy or download it again") from error
-
-
-def _open_header(path: Path) -> Image.Image:
-    image = Image.open(path, formats=sorted(set(SUFFIXES.values())))
-    if image.width * image.height > MAX_PIXELS:
-        raise PhotoError(f"{path} has {image.width}×{image.height} pixels: at most {MAX_PIXELS // 10**6} "
-                         "megapixels are read; make it smaller first")
-    return image
 
 
 def _decode(path: Path, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

@@ -215,7 +215,7 @@ def read_photo(path: str | Path) -> np.ndarray:
     Raises
     ------
     PhotoError
-        If the file is missing, empty, truncated, not an image, or larger than 200 megapixels.
+        If the file is missing, empty, truncated, not an image, or larger than 178 megapixels.
     """
     return read_image(path).rgb()
 
