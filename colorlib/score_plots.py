@@ -1,8 +1,11 @@
 """Drawing scores: every function draws on the Axes it is given, returns it, and neither shows nor saves."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 __all__ = ["skill_against_colorfulness", "confusion_matrix", "error_map"]
 
@@ -22,13 +25,15 @@ def skill_against_colorfulness(rows: pd.DataFrame, ax: Axes) -> Axes:
     """
     ax.axhline(0, color="0.7", linewidth=1, zorder=0)
     ax.axvline(0, color="0.7", linewidth=1, zorder=0)
+    colors = []
     for row in rows.itertuples():
         x, y = row.colorfulness_gap, row.skill_db
-        point = ax.errorbar(x, y, xerr=[[x - row.colorfulness_gap_low], [row.colorfulness_gap_high - x]],
-                            yerr=[[y - row.skill_db_low], [row.skill_db_high - y]], fmt="o", markersize=5,
-                            elinewidth=0.8, alpha=0.9)
-        ax.annotate(row.model, (x, y), xytext=(5, 4), textcoords="offset points", color=point[0].get_color())
+        point, = ax.plot(x, y, "o", markersize=5.5)
+        colors.append(point.get_color())
+        ax.plot([row.colorfulness_gap_low, row.colorfulness_gap_high], [y, y], color=colors[-1], alpha=0.3, linewidth=1)
+        ax.plot([x, x], [row.skill_db_low, row.skill_db_high], color=colors[-1], alpha=0.3, linewidth=1)
     ax.set(xlabel="colorfulness gap: dull ← 0 is right → garish", ylabel="dB over leaving it gray")
+    _label_points(ax, rows["colorfulness_gap"], rows["skill_db"], rows["model"], colors)
     return ax
 
 
@@ -46,7 +51,7 @@ def confusion_matrix(shares: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def error_map(delta_e: np.ndarray, ax: Axes, title: str = "", limit: float = 40):
+def error_map(delta_e: np.ndarray, ax: Axes, title: str = "", limit: float = 40) -> AxesImage:
     """Draw the CIEDE2000 of each pixel, from black at 0 to light yellow at ``limit`` and above.
 
     Returns
@@ -58,3 +63,26 @@ def error_map(delta_e: np.ndarray, ax: Axes, title: str = "", limit: float = 40)
     ax.set_title(title)
     ax.set_axis_off()
     return image
+
+
+def _label_points(ax: Axes, xs: Iterable[float], ys: Iterable[float], labels: Iterable[str],
+                  colors: Iterable[str]) -> None:
+    """Write a label beside each point, where it hides neither a point nor a label that is already there."""
+    size = np.array([ax.get_position().width, ax.get_position().height]) * ax.figure.get_size_inches() * 72
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # settles the limits, on which the next line depends
+    points = ax.transLimits.transform(np.column_stack([list(xs), list(ys)])) * size
+    taken = [(*point - 4, *point + 4) for point in points]
+    for point, label, color in zip(points, labels, colors):
+        width, height = 4.6 * len(label), 9
+        places = [(side * 6 - (width if side < 0 else 0), up) for up in (-4.5, 5, -14, 14, -23, 23, 32, -32)
+                  for side in (1, -1)]
+        boxes = [(*(point + place), *(point + place + (width, height))) for place in places]
+        free = [box for box in boxes if box[0] > 0 and box[2] < size[0] * 1.04
+                and not any(_overlap(box, other) for other in taken)]
+        box = (free or boxes)[0]
+        taken.append(box)
+        ax.annotate(label, np.array(box[:2]) / size, xycoords="axes fraction", color=color, fontsize=8)
+
+
+def _overlap(box: tuple, other: tuple) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]

@@ -69,6 +69,9 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(figures, source / "figures")
+    (source / "extra" / "figures").mkdir(parents=True)
+    for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is
+        shutil.copy(page, source / "extra" / "figures")
     for name, notebook in read_notebooks().items():
         file = notebooks / f"{name}.ipynb"
         if not file.is_file():

@@ -37,6 +37,7 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
+html_extra_path = ["extra"]
 html_css_files = ["report.css"]
 html_show_sphinx = False
 html_copy_source = False
