@@ -82,10 +82,19 @@ def test_photos_and_packages_concern_all(project, changed, monkeypatch):
 def test_a_notebook_that_names_another_collection_depends_on_whether_it_is_there(project, changed, monkeypatch):
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, 'more = "bsds500"')
     changed()
-    monkeypatch.setattr(fingerprints, "missing_photos", lambda collection: list(range(500)))
+    monkeypatch.setattr(fingerprints, "missing_photos", lambda collection: list(range(7)))
     assert changed() == ["02_second"]
     monkeypatch.setattr(fingerprints, "missing_photos", lambda collection: [])
     assert changed() == ["02_second"]
+
+
+def test_a_notebook_that_reads_answers_depends_on_them(project, changed, monkeypatch, tmp_path):
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, 'answers = paths.ANSWERS.glob("*.csv")')
+    monkeypatch.setattr(paths, "ANSWERS", tmp_path)
+    changed()
+    (tmp_path / "somebody.csv").write_text("an answer")
+    assert changed() == ["02_second"]
+    assert changed() == []
 
 
 def test_every_package_is_pinned_and_installed():
