@@ -278,14 +278,15 @@ def learning_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], xlabel:
 
 
 def _label_right_edge(ax: Axes, labels: list[tuple[float, str, str]], line_points: float = 11) -> None:
-    """Write (y, text, color) labels right of an Axes, moved apart where they would overlap."""
-    low, high = ax.get_ylim()
-    points = ax.get_position().height * ax.figure.get_figheight() * 72
-    previous = -np.inf
+    """Write (y, text, color) labels right of an Axes, at their y, moved apart where they would overlap."""
+    to_axes = ax.transScale + ax.transLimits
+    height = ax.get_position().height * ax.figure.get_figheight() * 72
+    free_from = -np.inf
     for y, text, color in sorted(labels):
-        fraction = max((y - low) / (high - low), previous + line_points / points)
-        previous = fraction
-        ax.annotate(text, (1, fraction), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
+        points = to_axes.transform((ax.get_xlim()[1], y))[1] * height
+        shift = max(0, free_from - points)
+        free_from = points + shift + line_points
+        ax.annotate(text, (1, y), xycoords=ax.get_yaxis_transform(), xytext=(5, shift), textcoords="offset points",
                     color=color, va="center", annotation_clip=False)
 
 

@@ -122,6 +122,18 @@ def test_learning_curves():
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "iteration" and ax.get_ylabel() == "error"
     lines = [line.get_ydata() for line in ax.get_lines()]
     assert np.array_equal(lines[0], 10 / steps) and list(lines[2]) == [13.0, 13.0]
-    labels = {text.get_text(): text.xy[1] for text in ax.texts}
+    labels = {text.get_text(): text for text in ax.texts}
     assert labels.keys() == {"training", "held out", "gray"}
-    assert labels["held out"] - labels["training"] > 0.03  # moved apart, though the curves end at nearly one point
+    assert [labels[name].xy[1] for name in labels] == [0.1, 0.11, 13.0]
+    heights = {name: labels[name].get_window_extent().y0 for name in labels}
+    assert heights["gray"] > heights["held out"] > heights["training"] + 8  # apart, though both curves end at one point
+
+
+def test_labels_of_learning_curves_follow_a_logarithmic_axis():
+    _, ax = plt.subplots()
+    ax.set_yscale("log")
+    plots.learning_curves({"low": (np.arange(3), np.array([1, 0.1, 0.01])), "high": (np.arange(3), np.ones(3))}, "x", "y",
+                          ax=ax)
+    for text, end in zip(ax.texts, (0.01, 1.0)):
+        box = text.get_window_extent()
+        assert box.y0 < ax.transData.transform((2, end))[1] < box.y1
