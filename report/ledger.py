@@ -5,6 +5,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -24,11 +25,14 @@ class LedgerTable(CSVTable):
     def run(self):
         result = super().run()
         for table in result:
-            for entry in table.findall(nodes.entry):
-                for text in list(entry.findall(nodes.Text)):
-                    if (number := shown_number(text.astext())) is not None:
-                        text.parent.replace(text, nodes.Text(number))
-                        entry["classes"].append("number")
+            rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
+            written = [max(map(decimals_of, column)) for column in zip(*rows)]
+            for row in table.findall(nodes.row):
+                for entry, decimals in zip(row.findall(nodes.entry), written):
+                    for text in list(entry.findall(nodes.Text)):
+                        if (number := shown_number(text.astext(), decimals)) is not None:
+                            text.parent.replace(text, nodes.Text(number))
+                            entry["classes"].append("number")
         env = self.state.document.settings.env
         notebook = _sources(env.srcdir)["tables"].get(Path(self.options.get("file", "")).stem)
         return result + ([_made_by(notebook["notebook"], env.docname)] if notebook else [])
@@ -46,10 +50,17 @@ def link_figures(app, doctree):
                 legend += _made_by(source["notebook"], app.env.docname)
 
 
-def shown_number(text: str) -> str | None:
-    """Return a number with four significant digits, at most three of them decimals and none that it did not have.
+def decimals_of(text: str) -> int:
+    """Count the decimals of a written number: 0 for any other text, 3 for one with an exponent."""
+    if not re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", text):
+        return 0
+    return 3 if "e" in text else len(text.partition(".")[2])
 
-    None for any other text.
+
+def shown_number(text: str, decimals: int) -> str | None:
+    """Return a number with four significant digits, at most three of them decimals; None for any other text.
+
+    ``decimals`` are those of its column: CSV drops a zero at the end, and no digit is shown that the column didn't have.
     """
     try:
         number = float(text)
@@ -60,9 +71,7 @@ def shown_number(text: str) -> str | None:
     if text.lstrip("-").isdigit():
         return f"{int(text):,}".replace("-", "−")
     magnitude = math.floor(math.log10(abs(number))) if number else 0
-    decimals = min(3, max(0, 3 - magnitude))
-    if "e" not in text.lower():
-        decimals = min(decimals, len(text.partition(".")[2]))
+    decimals = min(3, decimals, max(0, 3 - magnitude))
     return f"{number:,.{decimals}f}".replace("-", "−")
 
 
