@@ -197,13 +197,15 @@ def start_run(notebook: str, profile: str | None = None, collection: str | None 
     Raises
     ------
     ValueError
-        If the profile or the collection is unknown.
+        If the profile or the collection is unknown, or the collection has no training photos.
     """
     profile = profile or os.environ.get("COLORLIB_PROFILE") or "full"
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: use one of {', '.join(PROFILES)}")
     collection = collection or os.environ.get("COLORLIB_PHOTOS") or DEFAULT_COLLECTIONS[profile]
     collection, notice = usable_collection(collection)
+    if not list_photos(collection, "train"):
+        raise ValueError(f"the collection {collection!r} has no training photos: models are only tested on it")
     random.seed(seed)
     np.random.seed(seed)
     from .plots import use_style

@@ -50,8 +50,10 @@ def test_profile_and_collection(build, monkeypatch):
     assert start_run("01_first", "full", "bundled").settings.steps == 2500
     monkeypatch.setenv("COLORLIB_PROFILE", "smoke")
     monkeypatch.setenv("COLORLIB_PHOTOS", "unlike")
-    run = start_run("02_second")
-    assert (run.profile, run.collection, vars(run.settings)) == ("smoke", "unlike", {})
+    run = start_run("02_second", collection="bundled")
+    assert (run.profile, run.collection, vars(run.settings)) == ("smoke", "bundled", {})
+    with pytest.raises(ValueError, match="'unlike' has no training photos"):
+        start_run("02_second")
 
 
 def test_unknown_profile_and_collection(build):
