@@ -182,7 +182,7 @@ def _decode(path: Path, image: Image.Image) -> tuple[np.ndarray, np.ndarray | No
             depth = file.read(25)[24]  # in the header chunk, which comes first
         if depth == 16:
             return _decode_png_16(path)
-    if image.format == "TIFF" and image.tag_v2.get(262) in TIFF_COLORS and set(image.tag_v2.get(258, ())) <= {8, 16}:
+    if image.format == "TIFF" and image.tag_v2.get(262) in TIFF_COLORS and set(image.tag_v2.get(258, (1,))) <= {8, 16}:
         return _decode_tiff(path)
     return _decode_with_pillow(path, image)
 

@@ -119,4 +119,4 @@ def _encode_tiff_16(pixels: np.ndarray, metadata: Metadata) -> bytes:
 
 def _from_unit(channels: np.ndarray, dtype: type) -> np.ndarray:
     scaled = channels * np.float32(np.iinfo(dtype).max)
-    return np.rint(scaled, out=scaled).astype(dtype)
+    return np.rint(scaled, out=scaled).astype(dtype, order="C")
