@@ -79,7 +79,7 @@ class History:
 
 def train(learner: Learner, iterations: int, observe: Callable[[int], dict] | None = None,
           observe_at: Collection[int] = (), checkpoint: str | Path | None = None, identity: str = "",
-          progress: bool = True, checkpoint_seconds: float = CHECKPOINT_SECONDS) -> History:
+          progress: bool = True, checkpoint_seconds: float | None = None) -> History:
     """Do all iterations of a training, going on from its checkpoint where there is one.
 
     Ctrl-C, or the stop button of a notebook, ends the training after the iteration under way; the learner keeps
@@ -100,8 +100,8 @@ def train(learner: Learner, iterations: int, observe: Callable[[int], dict] | No
         warning says so, and it is overwritten.
     progress : bool
         Show how far it is, on a terminal or in a notebook.
-    checkpoint_seconds : float
-        At least so much time lies between two checkpoints.
+    checkpoint_seconds : float, optional
+        At least so much time lies between two checkpoints; `CHECKPOINT_SECONDS` by default.
 
     Returns
     -------
@@ -113,6 +113,7 @@ def train(learner: Learner, iterations: int, observe: Callable[[int], dict] | No
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         history = _resume(checkpoint, learner, identity) or history
+    pause = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
     saved_at = time.monotonic()
     with Progress(iterations, history.iterations, progress) as shown, _stop_requests() as stop_requested:
         while history.iterations < iterations and not learner.finished and not stop_requested():
@@ -122,7 +123,7 @@ def train(learner: Learner, iterations: int, observe: Callable[[int], dict] | No
             history.seconds += time.perf_counter() - started
             if observe is not None and iteration in observe_at:
                 history.observations[iteration] = {name: np.asarray(value) for name, value in observe(iteration).items()}
-            if checkpoint is not None and time.monotonic() - saved_at >= checkpoint_seconds:
+            if checkpoint is not None and time.monotonic() - saved_at >= pause:
                 _save(checkpoint, learner, history, identity)
                 saved_at = time.monotonic()
             shown.update(iteration, f"loss {history.losses[-1]:.4f}")

@@ -211,26 +211,28 @@ def build_network(filters: int = 64) -> keras.Model:
     keras.Model
         From (N, H, W, 1) to (N, H/4, W/4, 2), for any H and W that are multiples of 32.
     """
-    def convolve(x, width, size=3, stride=1, name=None):
-        x = layers.Conv2D(width, size, stride, padding="same", kernel_initializer="he_normal", name=name)(x)
-        return x
+    def convolve(x, width, size=3, stride=1, **options):
+        options = {"kernel_initializer": "he_normal"} | options
+        return layers.Conv2D(width, size, stride, padding="same", **options)(x)
 
     def activate(x, name=None):
-        return layers.Activation("relu", name=name)(x)
+        return layers.Activation("leaky_relu", name=name)(x)
 
     lightness = keras.Input((None, None, 1), name="lightness")
-    quarter = activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), name="quarter")
-    eighth = activate(convolve(quarter, 2 * filters, 3, 2), name="eighth")
-    sixteenth = activate(convolve(eighth, 4 * filters, 3, 2), name="sixteenth")
-    x = activate(convolve(sixteenth, 4 * filters, 3, 2), name="thirtysecond")
-    for _ in range(2):
-        y = convolve(activate(convolve(x, 4 * filters)), 4 * filters)
-        x = layers.Add()([x, y])
-    for skip, width in ((sixteenth, 4 * filters), (eighth, 2 * filters), (quarter, filters)):
-        x = layers.UpSampling2D()(convolve(x, width, 1))
+    quarter = activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter")
+    eighth = activate(convolve(quarter, 2 * filters, stride=2), "eighth")
+    sixteenth = activate(convolve(eighth, 4 * filters, stride=2), "sixteenth")
+    x = activate(convolve(sixteenth, 4 * filters, stride=2), "thirtysecond")
+    for _ in range(2):  # residual blocks; each starts as doing nothing
+        change = convolve(activate(convolve(x, 4 * filters)), 4 * filters, kernel_initializer="zeros")
+        x = layers.Add()([x, change])
+    for skip, width in ((sixteenth, 4), (eighth, 2), (quarter, 1)):
+        x = layers.UpSampling2D()(convolve(x, width * filters, size=1))
         x = activate(layers.Add()([x, skip]))
-        x = activate(convolve(x, width))
-    ab = layers.Conv2D(2, 1, activation="tanh", name="ab")(x)
+        x = activate(convolve(x, width * filters))
+    # Small weights at first, so that training starts from nearly gray.
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    ab = layers.Conv2D(2, 1, activation="tanh", kernel_initializer=small, name="ab")(x)
     return keras.Model(lightness, ab, name="cnn")
 
 
@@ -303,11 +305,13 @@ class _Learner:
         if whole:
             lightness, ab = self._lightness[chosen], self._ab[chosen]
         else:
-            side, small = self._model.crop, self._model.crop // AB_STRIDE
-            corners = rng.integers(0, np.array(self._ab.shape[1:3]) - small + 1, (len(chosen), 2))
-            ab = np.stack([self._ab[n, i:i + small, j:j + small] for n, (i, j) in zip(chosen, corners)])
-            corners *= AB_STRIDE
+            # Corners on the grid of the deepest layer, so that a crop is sampled as it is in the whole photo.
+            side = self._model.crop
+            cells = (np.array(self._lightness.shape[1:3]) - side) // STRIDE + 1
+            corners = STRIDE * rng.integers(0, cells, (len(chosen), 2))
             lightness = np.stack([self._lightness[n, i:i + side, j:j + side] for n, (i, j) in zip(chosen, corners)])
+            corners, side = corners // AB_STRIDE, side // AB_STRIDE
+            ab = np.stack([self._ab[n, i:i + side, j:j + side] for n, (i, j) in zip(chosen, corners)])
         if self._model.flip:
             flipped = rng.random(len(chosen)) < 0.5
             lightness[flipped], ab[flipped] = lightness[flipped, :, ::-1], ab[flipped, :, ::-1]

@@ -1,0 +1,133 @@
+"""The convolutional network: any size, the same numbers again, and training that survives a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from colorlib.color import gray_to_lightness, split_lab, to_gray
+from colorlib.models import load_model
+from colorlib.models.cnn import ConvNet, build_network
+from colorlib.photos import load_photos
+
+SMALL = dict(filters=4, iterations=12, crops=4, crop=32, batch=2)
+
+
+@pytest.fixture(scope="module")
+def photos() -> np.ndarray:
+    return load_photos("bundled", 64, "train")
+
+
+@pytest.fixture(scope="module")
+def fitted(photos) -> ConvNet:
+    return ConvNet(**SMALL).fit(photos, progress=False)
+
+
+def weights_of(model: ConvNet) -> np.ndarray:
+    return np.concatenate([weights.ravel() for weights in model.network_.get_weights()])
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (1, 1), (3, 200), (65, 31), (301, 233), (640, 480)])
+def test_colors_any_size_at_the_lightness_of_the_gray_image(fitted, shape):
+    gray = np.random.default_rng(0).random(shape, np.float32)
+    rgb = fitted.colorize(gray)
+    assert rgb.shape == shape + (3,) and rgb.dtype == np.float32 and rgb.min() >= 0 and rgb.max() <= 1
+    np.testing.assert_allclose(split_lab(rgb)[0], gray_to_lightness(gray), atol=0.1)
+
+
+def test_an_image_and_its_enlargement_get_the_same_colors(fitted, photos):
+    gray = to_gray(photos[0])
+    enlarged = np.kron(gray, np.ones((5, 5), np.float32))
+    middles = fitted.predict_ab(enlarged)[2::5, 2::5]
+    assert np.abs(middles - fitted.predict_ab(gray)).mean() < 0.1 * np.abs(middles).mean()
+
+
+def test_memorizes_one_photo(photos):
+    photo = photos[:1]
+    model = ConvNet(filters=8, iterations=150, crops=2, crop=64, batch=1, whole_share=0.5).fit(photo, progress=False)
+    true = split_lab(photo[0])[1]
+    error = np.abs(model.predict_ab(to_gray(photo[0])) - true).mean()
+    assert error < 0.5 * np.abs(true).mean()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(fitted, photos):
+    again, other = ConvNet(**SMALL).fit(photos, progress=False), ConvNet(**SMALL, seed=1).fit(photos, progress=False)
+    np.testing.assert_array_equal(weights_of(again), weights_of(fitted))
+    assert not np.array_equal(weights_of(other), weights_of(fitted))
+
+
+def test_saved_and_loaded_it_predicts_the_same(fitted, photos, tmp_path):
+    fitted.save(tmp_path / "cnn-small.npz")
+    loaded = load_model(tmp_path / "cnn-small.npz")
+    gray = to_gray(photos[0])
+    np.testing.assert_array_equal(loaded.predict_ab(gray), fitted.predict_ab(gray))
+    assert loaded.parameters == fitted.parameters == fitted.network_.count_params() > 1000
+
+
+def test_early_stopping_takes_the_weights_that_were_best_on_photos_kept_aside(photos, monkeypatch):
+    monkeypatch.setattr("colorlib.models.cnn.VALIDATE_EVERY", 5)
+    monkeypatch.setattr("colorlib.models.cnn.PATIENCE", 2)
+    settings = dict(filters=4, crops=4, crop=32, batch=2, validation_photos=2, learning_rate=0.03)
+    model = ConvNet(iterations=400, **settings).fit(photos, progress=False)
+    assert model.history_.iterations < 400 and model.history_.iterations % 5 == 0
+
+
+def test_learns_from_flipped_and_jittered_photos_without_changing_them(photos):
+    before = photos.copy()
+    model = ConvNet(**SMALL, flip=True, lightness_jitter=0.3, weight_decay=0.1).fit(photos, progress=False)
+    assert np.isfinite(weights_of(model)).all()
+    np.testing.assert_array_equal(photos, before)
+
+
+def test_observes_and_shows_what_its_layers_put_out(photos):
+    model = ConvNet(**SMALL).fit(photos, lambda model, i: {"ab": model.predict_ab(to_gray(photos[0]))}, (1, 12), progress=False)
+    assert sorted(model.history_.observations) == [1, 12]
+    np.testing.assert_array_equal(model.history_.observations[12]["ab"], model.predict_ab(to_gray(photos[0])))
+    maps = model.feature_maps(to_gray(photos[0]), ["quarter", "thirtysecond"])
+    assert maps["quarter"].shape == (16, 16, 4) and maps["thirtysecond"].shape == (2, 2, 16)
+    assert model.first_filters.shape == (8, 8, 4)
+
+
+@pytest.mark.parametrize("settings, size, message", [(dict(crop=48), 64, "crop is 48"), (dict(crop=96), 64, "crop is 96"),
+                                                     (dict(crop=32), 50, "multiples of 32"),
+                                                     (dict(crop=32, validation_photos=9), 64, "validation_photos is 9")])
+def test_says_what_is_wrong_with_settings(settings, size, message):
+    with pytest.raises(ValueError, match=message):
+        ConvNet(**settings).fit(load_photos("bundled", size, "train"))
+
+
+def test_loading_something_else_names_the_file(tmp_path):
+    np.savez(tmp_path / "cnn.npz", x=1)
+    with pytest.raises(ValueError, match="cnn.npz is not a saved ConvNet"):
+        ConvNet.load(tmp_path / "cnn.npz")
+
+
+def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(photos, tmp_path):
+    settings = SMALL | dict(iterations=60, validation_photos=1, flip=True)
+    program = f"""
+import colorlib.training
+colorlib.training.CHECKPOINT_SECONDS = 0.0
+from colorlib.models.cnn import ConvNet
+from colorlib.photos import load_photos
+model = ConvNet(**{settings}).fit(load_photos("bundled", 64, "train"), checkpoint="checkpoint.npz", progress=False)
+model.save("cnn.npz")
+"""
+    checkpoint = tmp_path / "checkpoint.npz"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.005)
+    time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path).returncode == 0
+    whole = ConvNet(**settings).fit(photos, progress=False)
+    np.testing.assert_array_equal(weights_of(ConvNet.load(tmp_path / "cnn.npz")), weights_of(whole))
+    assert os.listdir(tmp_path) == ["cnn.npz"]
+
+
+def test_a_and_b_come_at_a_quarter_of_the_side():
+    assert build_network(4).compute_output_shape((2, 96, 64, 1)) == (2, 24, 16, 2)
