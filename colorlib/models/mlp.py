@@ -27,6 +27,7 @@ WIDTHS = (16, 32, 64, 128, 256, 128, 64, 32, 16)
 LOSSES = ("mse", "mae", "huber", "lab")
 OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
 HUBER_DELTA = 0.05  # errors of sRGB channels above this count linearly
+FLAT = 1e-6  # inputs that vary less are of one gray but for rounding errors, which must not be scaled up
 WARM_UP = 0.1  # share of the training during which the learning rate rises
 _BAND_PIXELS = 1 << 14
 
@@ -76,7 +77,7 @@ class PerceptronPatches(Colorizer):
         for value, allowed in ((loss, LOSSES), (optimizer, OPTIMIZERS), (activation, ("relu", "sigmoid", "tanh"))):
             if value not in allowed:
                 raise ValueError(f"unknown choice {value!r}: use one of {', '.join(allowed)}")
-        for value in (*widths, batch, epochs, rows or 1):
+        for value in (*widths, batch, epochs, 1 if rows is None else rows):
             if value < 1:
                 raise ValueError(f"widths, batch, epochs and rows must be at least 1, not {value}")
         self.widths, self.activation, self.center, self.loss, self.optimizer, self.learning_rate = (
@@ -95,7 +96,8 @@ class PerceptronPatches(Colorizer):
         """
         keras.utils.set_random_seed(self.seed)
         inputs, colors = patch_table(photos, self.center, self.rows, self.seed)
-        self.offset_, self.scale_ = float(inputs.mean()), float(inputs.std()) or 1.0
+        spread = float(inputs.std())
+        self.offset_, self.scale_ = float(inputs.mean()), spread if spread > FLAT else 1.0
         self.network_ = build_network(inputs.shape[1], self.widths, self.activation, self.alpha / self.batch)
         self.network_.layers[-1].bias.assign(colors.mean(axis=0))
         steps = -(-len(inputs) // self.batch)

@@ -1,0 +1,127 @@
+"""The perceptron: learns, observes without learning, predicts without seams, and is saved whole."""
+
+import keras
+import numpy as np
+import pytest
+
+from colorlib.color import rgb_to_lab, to_gray
+from colorlib.models import load_model, mlp
+from colorlib.models.linear import LinearPatches
+from colorlib.models.mlp import WIDTHS, PerceptronPatches, build_network, lab_loss, patch_table
+from colorlib.patches import gray_patches
+from colorlib.photos import load_photos
+
+SMALL = {"widths": (16, 16), "batch": 64, "epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return load_photos("bundled", 32, "train")
+
+
+@pytest.fixture(scope="module")
+def fitted(photos):
+    return PerceptronPatches(**SMALL).fit(photos[:2], held_out=photos[2:3])
+
+
+def test_the_network_of_the_report_has_its_parameters():
+    sizes = [9, *WIDTHS, 3]
+    assert build_network(9, WIDTHS).count_params() == sum(a * b + b for a, b in zip(sizes, sizes[1:])) == 87971
+
+
+def test_without_hidden_layers_it_finds_the_least_squares_fit(photos):
+    network = PerceptronPatches(widths=(), batch=128, epochs=60, learning_rate=0.05).fit(photos[:1])
+    gray = to_gray(photos[0])
+    exact = LinearPatches().fit(photos[:1]).predict(gray)
+    errors = [np.square(photos[0] - predicted).mean() for predicted in (network.predict(gray), exact)]
+    assert errors[0] < 1.2 * errors[1]
+
+
+def test_training_lowers_the_loss_and_is_repeatable(photos, fitted):
+    assert fitted.history_["loss"][-1] < 0.7 * fitted.history_["loss"][0]
+    assert [len(values) for values in fitted.history_.values()] == [3, 3, 3]
+    again = PerceptronPatches(**SMALL).fit(photos[:2], held_out=photos[2:3])
+    np.testing.assert_allclose(again.history_["loss"], fitted.history_["loss"], rtol=1e-4)
+
+
+def test_watching_held_out_photos_changes_nothing(photos, fitted):
+    unwatched = PerceptronPatches(**SMALL).fit(photos[:2])
+    np.testing.assert_allclose(unwatched.history_["loss"], fitted.history_["loss"], rtol=1e-4)
+    assert "held_out" not in unwatched.history_
+
+
+@pytest.mark.parametrize("shape", [(50, 37), (1, 1), (3, 3), (1, 700)])
+def test_bands_leave_no_seams(fitted, monkeypatch, shape):
+    gray = np.random.default_rng(0).random(shape, np.float32)
+    whole = fitted.predict(gray)
+    monkeypatch.setattr(mlp, "_BAND_PIXELS", 200)
+    np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
+    assert fitted.colorize(gray).shape == shape + (3,)
+
+
+def test_prediction_is_the_networks_answer_to_the_neighbourhood(fitted, photos):
+    gray = to_gray(photos[0])
+    scaled = (gray_patches(gray) - fitted.offset_) / fitted.scale_
+    answer = np.asarray(fitted.network_(scaled)).reshape(30, 30, 3)
+    np.testing.assert_allclose(fitted.predict(gray)[1:-1, 1:-1], answer, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"loss": "lab"}, {"loss": "huber", "optimizer": "rmsprop"}, {"center": False},
+                                     {"activation": "tanh", "alpha": 0.1, "optimizer": "sgd", "loss": "mae"}])
+def test_every_choice_trains(photos, options):
+    model = PerceptronPatches(**(SMALL | options), rows=300).fit(photos[:2])
+    assert np.isfinite(model.history_["loss"]).all()
+    assert model.history_["loss"][-1] < model.history_["loss"][0]
+
+
+def test_lab_loss_is_the_squared_error_in_lab():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.random((2, 500, 3), np.float32)
+    expected = np.square((rgb_to_lab(true) - rgb_to_lab(predicted)) / 100).mean(axis=-1)
+    result = keras.ops.convert_to_numpy(lab_loss(rgb_to_lab(true) / 100, predicted))
+    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_rows_are_drawn_evenly_and_belong_together(photos):
+    patches, colors = patch_table(photos[:3], rows=100, seed=1)
+    assert patches.shape == (100, 9) and colors.shape == (100, 3)
+    np.testing.assert_allclose(to_gray(colors), patches[:, 4], atol=1e-5)
+    assert len(patch_table(photos[:3])[0]) == 3 * 30 * 30
+
+
+def test_a_photo_of_one_color_is_no_obstacle():
+    photo = np.broadcast_to(np.float32([0.2, 0.5, 0.7]), (1, 12, 12, 3))
+    model = PerceptronPatches(**SMALL).fit(photo)
+    np.testing.assert_allclose(model.predict(to_gray(photo[0])), photo[0], atol=0.05)
+
+
+def test_saved_and_loaded_it_is_the_same(fitted, photos, tmp_path):
+    fitted.save(tmp_path / "mlp.npz")
+    loaded = load_model(tmp_path / "mlp.npz")
+    np.testing.assert_array_equal(loaded.predict(photos[0, ..., 0]), fitted.predict(photos[0, ..., 0]))
+    assert loaded.widths == fitted.widths and loaded.parameters == fitted.parameters
+
+
+def test_another_models_file_is_refused(photos, tmp_path):
+    LinearPatches().fit(photos).save(tmp_path / "mlp.npz")
+    with pytest.raises(ValueError, match="mlp.npz"):
+        PerceptronPatches.load(tmp_path / "mlp.npz")
+
+
+@pytest.mark.parametrize("options, message", [({"loss": "l3"}, "l3"), ({"optimizer": "lbfgs"}, "lbfgs"),
+                                              ({"activation": "gelu"}, "gelu"), ({"batch": 0}, "0"),
+                                              ({"widths": (16, 0)}, "0"), ({"epochs": 0}, "0"), ({"rows": 0}, "0")])
+def test_wrong_settings_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        PerceptronPatches(**options)
+
+
+@pytest.mark.parametrize("photos, message", [
+    (np.zeros((1, 2, 9, 3), np.float32), "3×3"),
+    (np.zeros((1, 9, 9, 3), np.uint8), "uint8"),
+    (np.zeros((9, 9, 3), np.float32), "shape"),
+    (np.full((1, 9, 9, 3), np.nan, np.float32), "finite"),
+])
+def test_photos_that_cannot_be_learned_from_are_named(photos, message):
+    with pytest.raises(ValueError, match=message):
+        PerceptronPatches(**SMALL).fit(photos)
