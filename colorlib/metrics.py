@@ -105,7 +105,7 @@ def ssim(rgb_true: np.ndarray, rgb_predicted: np.ndarray) -> float:
     """
     true, predicted = _checked_pair(rgb_true, rgb_predicted)
     if true.ndim != 3 or min(true.shape[:2]) < 11:
-        raise ValueError(f"photos of shape {true.shape} have no SSIM: it needs (H, W, channels), at least 11×11 pixels")
+        raise ValueError(f"photos of shape {true.shape} have no SSIM: it needs (H, W, channels), at least 11×11")
     window = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
     window /= window.sum()
 

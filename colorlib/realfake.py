@@ -129,8 +129,8 @@ def write_page(path: str | Path, pairs: Sequence[Pair], model_name: str) -> None
         If the page would be larger than 3 MB.
     """
     for quality in _JPEG_QUALITIES:
-        shown = [{"kind": pair.kind, "real": _jpeg_address(pair.real, quality), "fake": _jpeg_address(pair.fake, quality)}
-                 for pair in pairs]
+        shown = [{"kind": pair.kind, "real": _jpeg_address(pair.real, quality),
+                  "fake": _jpeg_address(pair.fake, quality)} for pair in pairs]
         page = hashlib.sha256(json.dumps([model_name, shown]).encode()).hexdigest()[:12]
         data = {"page": page, "model": model_name, "shown_ms": SHOWN_MS, "pause_ms": _PAUSE_MS, "columns": COLUMNS,
                 "pairs": shown}
