@@ -26,6 +26,7 @@ __all__ = ["WIDTHS", "LOSSES", "PerceptronPatches", "build_network", "patch_tabl
 WIDTHS = (16, 32, 64, 128, 256, 128, 64, 32, 16)
 LOSSES = ("mse", "mae", "huber", "lab")
 OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
+Table = tuple[np.ndarray, np.ndarray]
 HUBER_DELTA = 0.05  # errors of sRGB channels above this count linearly
 FLAT = 1e-6  # inputs that vary less are of one gray but for rounding errors, which must not be scaled up
 WARM_UP = 0.1  # share of the training during which the learning rate rises
@@ -94,8 +95,13 @@ class PerceptronPatches(Colorizer):
         held_out : ndarray of float32, shape (M, H, W, 3), optional
             Photos whose loss is only observed, after every epoch.
         """
+        splits = [split for split in (photos, held_out) if split is not None]
+        return self.fit_table(*(patch_table(split, self.center, self.rows, self.seed) for split in splits))
+
+    def fit_table(self, table: Table, held_out: Table | None = None) -> "PerceptronPatches":
+        """Learn from rows instead of photos: pairs of patches and colors, as `patch_table` gives them."""
         keras.utils.set_random_seed(self.seed)
-        inputs, colors = patch_table(photos, self.center, self.rows, self.seed)
+        inputs, colors = table
         spread = float(inputs.std())
         self.offset_, self.scale_ = float(inputs.mean()), spread if spread > FLAT else 1.0
         self.network_ = build_network(inputs.shape[1], self.widths, self.activation, self.alpha / self.batch)
@@ -103,10 +109,7 @@ class PerceptronPatches(Colorizer):
         steps = -(-len(inputs) // self.batch)
         self.network_.compile(self._optimizer(steps * self.epochs), self._loss(), jit_compile=False,
                               steps_per_execution=min(steps, 256))
-        validation = None
-        if held_out is not None:
-            held_inputs, held_colors = patch_table(held_out, self.center, self.rows, self.seed)
-            validation = self._scaled(held_inputs), self._targets(held_colors)
+        validation = (self._scaled(held_out[0]), self._targets(held_out[1])) if held_out else None
         clock = _Clock()
         record = self.network_.fit(self._scaled(inputs), self._targets(colors), batch_size=self.batch,
                                    epochs=self.epochs, validation_data=validation, validation_batch_size=_BAND_PIXELS,
@@ -129,6 +132,10 @@ class PerceptronPatches(Colorizer):
         """
         return self._in_bands(gray, 3, lambda rgb: rgb)
 
+    def predict_table(self, patches: np.ndarray) -> np.ndarray:
+        """Predict sRGB, shape (rows, 3), for rows of patches, shape (rows, 9) or (rows, 8)."""
+        return self.network_.predict_on_batch(self._scaled(patches))
+
     def predict_ab(self, gray: np.ndarray) -> np.ndarray:
         """Predict a* and b*; see `Colorizer.predict_ab`."""
         return self._in_bands(gray, 2, lambda rgb: split_lab(np.clip(rgb, 0, 1))[1])
@@ -142,8 +149,7 @@ class PerceptronPatches(Colorizer):
         result = np.empty((height, width, channels), np.float32)
         for start in range(0, height, rows):
             start = min(start, height - rows)
-            patches = self._scaled(gray_patches(padded[start:start + rows + 2], self.center))
-            rgb = self.network_.predict_on_batch(patches)
+            rgb = self.predict_table(gray_patches(padded[start:start + rows + 2], self.center))
             result[start:start + rows] = finish(rgb).reshape(rows, width, channels)
         return result
 
@@ -208,8 +214,7 @@ def build_network(inputs: int, widths: Sequence[int], activation: str = "relu", 
     return network
 
 
-def patch_table(photos: np.ndarray, center: bool = True, rows: int | None = None,
-                seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def patch_table(photos: np.ndarray, center: bool = True, rows: int | None = None, seed: int = 0) -> Table:
     """Make the table that the network learns from.
 
     Parameters
