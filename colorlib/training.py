@@ -59,7 +59,7 @@ class History:
     losses : list of float
         One an iteration.
     observations : dict of int to dict of str to ndarray
-        What ``observe`` returned, by iteration.
+        What ``observe`` returned, by iteration, and the ``seconds`` until then.
     seconds : float
         Time spent on iterations, over all the runs that it took; that of ``observe`` and of checkpoints is not in it.
     interrupted : bool
@@ -122,7 +122,8 @@ def train(learner: Learner, iterations: int, observe: Callable[[int], dict] | No
             history.losses.append(float(learner.step(iteration)))
             history.seconds += time.perf_counter() - started
             if observe is not None and iteration in observe_at:
-                history.observations[iteration] = {name: np.asarray(value) for name, value in observe(iteration).items()}
+                seen = {"seconds": history.seconds} | observe(iteration)
+                history.observations[iteration] = {name: np.asarray(value) for name, value in seen.items()}
             if checkpoint is not None and time.monotonic() - saved_at >= pause:
                 _save(checkpoint, learner, history, identity)
                 saved_at = time.monotonic()

@@ -14,7 +14,7 @@ from colorlib.models import load_model
 from colorlib.models.cnn import ConvNet, build_network
 from colorlib.photos import load_photos
 
-SMALL = dict(filters=4, iterations=12, crops=4, crop=32, batch=2)
+SMALL = dict(filters=4, iterations=12)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_an_image_and_its_enlargement_get_the_same_colors(fitted, photos):
 
 def test_memorizes_one_photo(photos):
     photo = photos[:1]
-    model = ConvNet(filters=8, iterations=150, crops=2, crop=64, batch=1, whole_share=0.5).fit(photo, progress=False)
+    model = ConvNet(filters=8, iterations=150, batch=1, learning_rate=3e-3).fit(photo, progress=False)
     true = split_lab(photo[0])[1]
     error = np.abs(model.predict_ab(to_gray(photo[0])) - true).mean()
     assert error < 0.5 * np.abs(true).mean()
@@ -71,30 +71,31 @@ def test_saved_and_loaded_it_predicts_the_same(fitted, photos, tmp_path):
 def test_early_stopping_takes_the_weights_that_were_best_on_photos_kept_aside(photos, monkeypatch):
     monkeypatch.setattr("colorlib.models.cnn.VALIDATE_EVERY", 5)
     monkeypatch.setattr("colorlib.models.cnn.PATIENCE", 2)
-    settings = dict(filters=4, crops=4, crop=32, batch=2, validation_photos=2, learning_rate=0.03)
+    settings = dict(filters=4, validation_photos=2, learning_rate=0.03)
     model = ConvNet(iterations=400, **settings).fit(photos, progress=False)
     assert model.history_.iterations < 400 and model.history_.iterations % 5 == 0
 
 
 def test_learns_from_flipped_and_jittered_photos_without_changing_them(photos):
     before = photos.copy()
-    model = ConvNet(**SMALL, flip=True, lightness_jitter=0.3, weight_decay=0.1).fit(photos, progress=False)
+    model = ConvNet(**SMALL, crop=32, flip=True, lightness_jitter=0.3, weight_decay=0.1).fit(photos, progress=False)
     assert np.isfinite(weights_of(model)).all()
     np.testing.assert_array_equal(photos, before)
 
 
 def test_observes_and_shows_what_its_layers_put_out(photos):
-    model = ConvNet(**SMALL).fit(photos, lambda model, i: {"ab": model.predict_ab(to_gray(photos[0]))}, (1, 12), progress=False)
+    gray = to_gray(photos[0])
+    model = ConvNet(**SMALL).fit(photos, lambda model, i: {"ab": model.predict_ab(gray)}, (1, 12), progress=False)
     assert sorted(model.history_.observations) == [1, 12]
-    np.testing.assert_array_equal(model.history_.observations[12]["ab"], model.predict_ab(to_gray(photos[0])))
-    maps = model.feature_maps(to_gray(photos[0]), ["quarter", "thirtysecond"])
+    np.testing.assert_array_equal(model.history_.observations[12]["ab"], model.predict_ab(gray))
+    maps = model.feature_maps(gray, ["quarter", "thirtysecond"])
     assert maps["quarter"].shape == (16, 16, 4) and maps["thirtysecond"].shape == (2, 2, 16)
     assert model.first_filters.shape == (8, 8, 4)
 
 
-@pytest.mark.parametrize("settings, size, message", [(dict(crop=48), 64, "crop is 48"), (dict(crop=96), 64, "crop is 96"),
-                                                     (dict(crop=32), 50, "multiples of 32"),
-                                                     (dict(crop=32, validation_photos=9), 64, "validation_photos is 9")])
+@pytest.mark.parametrize("settings, size, message", [
+    (dict(crop=48), 64, "crop is 48"), (dict(crop=96), 64, "crop is 96"), (dict(), 50, "multiples of 32"),
+    (dict(validation_photos=9), 64, "validation_photos is 9")])
 def test_says_what_is_wrong_with_settings(settings, size, message):
     with pytest.raises(ValueError, match=message):
         ConvNet(**settings).fit(load_photos("bundled", size, "train"))

@@ -1,8 +1,8 @@
 """A convolutional network that predicts a,b from L: the whole photo is its input, not a 3×3 neighbourhood.
 
-It is an encoder-decoder with skip connections (Ronneberger et al. 2015) in Keras 3 alone, so that it runs on TensorFlow, JAX and
-PyTorch. Most of its arithmetic is done where the picture is small: the first layer already takes every fourth pixel,
-and a,b come out at a quarter of the picture's side, since eyes and the L that they are laid onto supply the detail.
+It is an encoder-decoder with skip connections (Ronneberger et al. 2015) in Keras 3 alone, so that it runs on
+TensorFlow, JAX and PyTorch. Most of its arithmetic is done where the picture is small: the first layer already takes
+every fourth pixel, and a,b come out at a quarter of the picture's side, since eyes and the L that they are laid onto supply the detail.
 
 References
 ----------
@@ -44,10 +44,10 @@ class ConvNet(Colorizer):
         Of the first layer; deeper layers have two and four times as many.
     iterations : int
         How many batches it learns from.
-    crops, crop : int
-        Most batches are so many random squares of this side, a multiple of 32, from as many photos as possible.
-    batch, whole_share : int, float
-        The last batches are so many whole photos; they are this share of the iterations.
+    batch : int
+        Photos a batch.
+    crop : int, optional
+        Learn from a random square of this side, a multiple of 32, of each; from the whole photo by default.
     flip : bool
         Mirror half of them left to right.
     lightness_jitter : float
@@ -59,6 +59,8 @@ class ConvNet(Colorizer):
     validation_photos : int
         Early stopping: keep so many of the photos aside, stop when the error on them has not fallen for
         200 iterations, and take the weights that had the lowest.
+    loss : {"mae", "mse"}
+        Mean absolute or mean squared error of a,b.
     seed : int
         Of the initial weights, the order of photos and the augmentation.
 
@@ -74,12 +76,11 @@ class ConvNet(Colorizer):
 
     name = "cnn"
 
-    def __init__(self, filters: int = 48, iterations: int = 2500, crops: int = 36, crop: int = 64, batch: int = 4,
-                 whole_share: float = 0.2, flip: bool = False, lightness_jitter: float = 0.0,
-                 learning_rate: float = 2e-3, weight_decay: float = 0.0, validation_photos: int = 0, seed: int = 0):
-        self.filters, self.iterations = filters, iterations
-        self.crops, self.crop, self.batch, self.whole_share = crops, crop, batch, whole_share
-        self.flip, self.lightness_jitter = flip, lightness_jitter
+    def __init__(self, filters: int = 40, iterations: int = 2500, batch: int = 4, crop: int | None = None,
+                 flip: bool = False, lightness_jitter: float = 0.0, learning_rate: float = 7e-4,
+                 weight_decay: float = 0.0, validation_photos: int = 0, loss: str = "mae", seed: int = 0):
+        self.filters, self.iterations, self.batch, self.crop = filters, iterations, batch, crop
+        self.flip, self.lightness_jitter, self.loss = flip, lightness_jitter, loss
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.validation_photos, self.seed = validation_photos, seed
 
@@ -187,7 +188,7 @@ class ConvNet(Colorizer):
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"photos of {height}×{width} pixels: sides must be multiples of {STRIDE}, as of photos "
                              "loaded with size=256")
-        if self.crop % STRIDE or not 0 < self.crop <= min(height, width):
+        if self.crop is not None and (self.crop % STRIDE or not 0 < self.crop <= min(height, width)):
             raise ValueError(f"crop is {self.crop} for photos of {height}×{width} pixels: give a multiple of {STRIDE} "
                              "that fits in")
         if not 0 <= self.validation_photos < len(photos):
@@ -198,7 +199,7 @@ class ConvNet(Colorizer):
         return json.dumps([vars_of(self), hashlib.sha256(np.ascontiguousarray(photos)).hexdigest()])
 
 
-def build_network(filters: int = 64) -> keras.Model:
+def build_network(filters: int = 40) -> keras.Model:
     """Build the network, its weights random.
 
     Parameters
@@ -253,18 +254,18 @@ class _Learner:
         self._validation = (lightness[apart], ab[apart])
         self._best_error, self._best_iteration, self._best_weights = np.inf, 0, []
         warm_up = min(WARM_UP, model.iterations // 10)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            model.learning_rate / 20, model.iterations - warm_up, warmup_target=model.learning_rate, warmup_steps=warm_up)
+        highest = model.learning_rate
+        schedule = keras.optimizers.schedules.CosineDecay(highest / 20, model.iterations - warm_up,
+                                                          warmup_target=highest, warmup_steps=warm_up)
         optimizer = keras.optimizers.Adam(schedule, weight_decay=model.weight_decay or None)
         # XLA, Keras's default, takes longer here: its convolutions on a CPU are slower than oneDNN's.
-        self._network.compile(optimizer, loss="mse", jit_compile=False)
+        self._network.compile(optimizer, model.loss, jit_compile=False)
         optimizer.build(self._network.trainable_variables)
 
     def step(self, iteration: int) -> float:
         model = self._model
-        whole = iteration > round(model.iterations * (1 - model.whole_share))
-        chosen = shuffled_batch(len(self._ab), model.batch if whole else model.crops, model.seed, iteration)
-        lightness, ab = self._batch(chosen, whole, iteration_rng(model.seed, iteration))
+        chosen = shuffled_batch(len(self._ab), model.batch, model.seed, iteration)
+        lightness, ab = self._augmented(chosen, iteration_rng(model.seed, iteration))
         self._network.reset_metrics()
         loss = float(self._network.train_on_batch(lightness, ab))
         if self._model.validation_photos and iteration % VALIDATE_EVERY == 0:
@@ -300,18 +301,17 @@ class _Learner:
             self._best_weights = self._network.get_weights()
         self.finished = iteration - self._best_iteration >= PATIENCE * VALIDATE_EVERY
 
-    def _batch(self, chosen: np.ndarray, whole: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the chosen photos or crops of them, augmented, and the a,b that belong to them."""
-        if whole:
-            lightness, ab = self._lightness[chosen], self._ab[chosen]
-        else:
+    def _augmented(self, chosen: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the chosen photos, cropped, flipped and jittered, and the a,b that belong to them."""
+        lightness, ab = self._lightness[chosen], self._ab[chosen]
+        if self._model.crop:
             # Corners on the grid of the deepest layer, so that a crop is sampled as it is in the whole photo.
             side = self._model.crop
-            cells = (np.array(self._lightness.shape[1:3]) - side) // STRIDE + 1
+            cells = (np.array(lightness.shape[1:3]) - side) // STRIDE + 1
             corners = STRIDE * rng.integers(0, cells, (len(chosen), 2))
-            lightness = np.stack([self._lightness[n, i:i + side, j:j + side] for n, (i, j) in zip(chosen, corners)])
+            lightness = np.stack([p[i:i + side, j:j + side] for p, (i, j) in zip(lightness, corners)])
             corners, side = corners // AB_STRIDE, side // AB_STRIDE
-            ab = np.stack([self._ab[n, i:i + side, j:j + side] for n, (i, j) in zip(chosen, corners)])
+            ab = np.stack([p[i:i + side, j:j + side] for p, (i, j) in zip(ab, corners)])
         if self._model.flip:
             flipped = rng.random(len(chosen)) < 0.5
             lightness[flipped], ab[flipped] = lightness[flipped, :, ::-1], ab[flipped, :, ::-1]
