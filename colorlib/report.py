@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from . import paths
-from .photos import COLLECTIONS, list_photos, usable_collection
+from .photos import COLLECTIONS, list_photos, missing_photos, usable_collection
 from .results import DEFAULT_COLLECTIONS, PROFILES
 
 __all__ = ["make_report", "make_site", "publish"]
@@ -40,9 +40,9 @@ def make_report(profile: str = "full", collection: str | None = None, names: lis
     wanted = collection or os.environ.get("COLORLIB_PHOTOS") or DEFAULT_COLLECTIONS[profile]
     collection, notice = usable_collection(wanted)
     if notice:
-        print(notice)
+        print(notice, flush=True)
     if profile == "full":
-        _fetch_more_photos(collection)
+        _fetch_more_photos(collection, online=not notice)
     run_notebooks(profile, collection, names)
     if names:
         return
@@ -98,11 +98,16 @@ def _shown_collection(collection: str) -> str:
     return f"folder:{Path(collection).name}" if collection.startswith("folder:") else collection
 
 
-def _fetch_more_photos(collection: str) -> None:
-    """Get the other collections too, on which the full report trains and tests if they are to be had."""
+def _fetch_more_photos(collection: str, online: bool) -> None:
+    """Get the other collections too, on which the full report trains and tests if they are to be had.
+
+    After a first failure no other download is tried, each of which may take seconds to fail.
+    """
     for other, (_, folder) in COLLECTIONS.items():
-        if folder and other != collection and usable_collection(other)[1]:
-            print(f"The photos of {other} are not to be had: the report leaves out what they show.")
+        if folder and other != collection and missing_photos(other):
+            online = online and not usable_collection(other)[1]
+            if not online:
+                print(f"The photos of {other} are not to be had: the report leaves out what they show.", flush=True)
 
 
 def _replace_folder(target: Path, source: Path) -> None:

@@ -128,9 +128,9 @@ def _execute(name: str, target: Path, profile: str, collection: str, previous: l
     try:
         with status, _environment():
             papermill.execute_notebook(
-                paths.NOTEBOOKS / f"{name}.ipynb", part, {"profile": profile, "collection": collection}, cwd=paths.NOTEBOOKS,
-                kernel_name="python3", kernel_manager_class=_kernel_manager_class(), progress_bar=False,
-                execution_timeout=CELL_SECONDS, on_cell_execute=status.cell_starts,
+                paths.NOTEBOOKS / f"{name}.ipynb", part, {"profile": profile, "collection": collection},
+                cwd=paths.NOTEBOOKS, kernel_name="python3", kernel_manager_class=_kernel_manager_class(),
+                progress_bar=False, execution_timeout=CELL_SECONDS, on_cell_execute=status.cell_starts,
                 on_cell_executed=status.cell_ends)
         write_notebook(target, with_outputs(notebook, read_notebook(part)))
     except Exception as error:

@@ -60,7 +60,8 @@ def decimals_of(text: str) -> int:
 def shown_number(text: str, decimals: int) -> str | None:
     """Return a number with four significant digits, at most three of them decimals; None for any other text.
 
-    ``decimals`` are those of its column: CSV drops a zero at the end, and no digit is shown that the column didn't have.
+    ``decimals`` are those of its column: CSV drops a zero at the end, and no digit is shown that the
+    column didn't have.
     """
     try:
         number = float(text)
