@@ -137,7 +137,9 @@ def peer_table() -> tuple[np.ndarray, np.ndarray]:
 def measure(prepare: Callable[[], Callable], repeats: int = 1) -> dict:
     """Time one side in a fresh process: the fastest of some repeats, and the process's highest memory."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure, prepare, repeats).result()
+        measured = pool.submit(_measure, prepare, repeats).result()
+    print(f"{prepare.__name__:22} {measured['seconds']:9.2f} s {measured['peak_mb']:6} MB", flush=True)
+    return measured
 
 
 def _measure(prepare: Callable[[], Callable], repeats: int) -> dict:
@@ -229,8 +231,7 @@ def main() -> None:
     results["mlp_colorize_12mp"] = case(measure(colorize_mlp), measure(colorize_mlp_peer), "MLPRegressor.predict")
     paths.write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     for name, entry in results.items():
-        print(f"{name:22} ours {entry['ours']['seconds']:8.2f} s {entry['ours']['peak_mb']:6} MB   peer "
-              f"{entry['peer']['seconds']:9.2f} s {entry['peer']['peak_mb']:6} MB   ratio {entry['ratio']:.1f}")
+        print(f"{name:22} {entry['ratio']:7.1f} times as fast as {entry['peer']['name']}")
 
 
 if __name__ == "__main__":
