@@ -2,8 +2,8 @@
 
 ``python benchmarks/cnn.py`` writes ``benchmarks/results/cnn.json``. The peer is written from the published description
 of the "beta" network of Emil Wallner's article "How to colorize black & white photos with just 100 lines of neural
-network code" (2017): 256×256 pixels, L as 0…100, a,b over 128 out of a tanh, 3×3 convolutions, RMSprop, mean squared
-error, 10 photos a batch. It gets as many seconds as our whole training takes, since its own 2500 iterations take an
+network code" (2017): 256×256 pixels, L as 0…100, a,b over 128 out of a tanh, 3×3 convolutions, RMSprop, mean
+squared error, 10 photos a batch. It gets as many seconds as our whole training takes, since its own 2500 iterations take an
 hour; how long those would take follows from its time a step.
 """
 

@@ -2,7 +2,8 @@
 
 It is an encoder-decoder with skip connections (Ronneberger et al. 2015) in Keras 3 alone, so that it runs on
 TensorFlow, JAX and PyTorch. Most of its arithmetic is done where the picture is small: the first layer already takes
-every fourth pixel, and a,b come out at a quarter of the picture's side, since eyes and the L that they are laid onto supply the detail.
+every fourth pixel, and a,b come out at a quarter of the picture's side, since the L that they are laid onto supplies
+the detail.
 
 References
 ----------
