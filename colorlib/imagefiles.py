@@ -20,7 +20,8 @@ from PIL import Image, ImageCms, ImageOps
 
 from .color import to_gray
 
-__all__ = ["SUFFIXES", "MAX_PIXELS", "ImageFile", "Metadata", "PhotoError", "open_image", "read_image"]
+__all__ = ["SUFFIXES", "MAX_PIXELS", "ImageFile", "Metadata", "PhotoError", "apply_profile", "open_image",
+           "read_image"]
 
 #: Ending of a file's name -> its format, as Pillow calls it.
 SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
@@ -146,10 +147,38 @@ def read_image(path: str | Path) -> ImageFile:
     path = Path(path)
     with _explained(path), Image.open(path, formats=FORMATS) as image:
         pixels, alpha = _decode(path, image)
-        pixels, profile = _apply_profile(pixels, image.info.get("icc_profile") or b"")
+        pixels, profile = apply_profile(pixels, image.info.get("icc_profile") or b"")
         metadata = _read_metadata(image, profile)
         turn = UPRIGHT.get(image.getexif().get(274), lambda image: image)  # gone from a TIFF that Pillow turned itself
     return ImageFile(turn(pixels), None if alpha is None else turn(alpha), metadata)
+
+
+def apply_profile(pixels: np.ndarray, profile: bytes) -> tuple[np.ndarray, bytes]:
+    """Convert pixels from the color space of an ICC profile to sRGB.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or uint16, shape (H, W), (H, W, 3) or, of CMYK, (H, W, 4)
+    profile : bytes
+        Empty where there is none; one that can't be applied to such pixels is ignored.
+
+    Returns
+    -------
+    pixels : ndarray of the same type, shape (H, W) or (H, W, 3)
+        Gray or sRGB.
+    profile : bytes
+        The profile where it means sRGB, else empty.
+    """
+    kind = "gray" if pixels.ndim == 2 else {3: "rgb", 4: "cmyk"}[pixels.shape[-1]]
+    if profile and _means_srgb(profile):
+        return pixels, profile
+    converted = _to_srgb(pixels, profile, kind) if profile else None
+    if converted is not None:
+        return converted, b""
+    if kind == "cmyk":  # no profile says what its inks look like
+        inks = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+        pixels = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB"))
+    return pixels, b""
 
 
 @contextmanager
@@ -248,20 +277,6 @@ def _to_srgb(pixels: np.ndarray, profile: bytes, kind: str) -> np.ndarray | None
                                          outcolorspace="rgb")
     except (RuntimeError, ValueError):
         return None
-
-
-def _apply_profile(pixels: np.ndarray, profile: bytes) -> tuple[np.ndarray, bytes]:
-    """Return gray or sRGB pixels, and the profile where it means sRGB."""
-    kind = "gray" if pixels.ndim == 2 else {3: "rgb", 4: "cmyk"}[pixels.shape[-1]]
-    if profile and _means_srgb(profile):
-        return pixels, profile
-    converted = _to_srgb(pixels, profile, kind) if profile else None
-    if converted is not None:
-        return converted, b""
-    if kind == "cmyk":  # no profile says what its inks look like
-        inks = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-        pixels = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB"))
-    return pixels, b""
 
 
 def _read_metadata(image: Image.Image, profile: bytes) -> Metadata:

@@ -7,20 +7,17 @@ import csv
 import hashlib
 import importlib.util
 import os
-import queue
-import socket
 import threading
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
 
 from . import paths
-from .imagefiles import SUFFIXES, PhotoError, open_image, read_image
+from .downloads import PhotosUnavailable, download_files
+from .imagefiles import SUFFIXES, PhotoError, apply_profile, open_image, read_image
 
 __all__ = ["COLLECTIONS", "Photo", "PhotoError", "PhotosUnavailable", "list_photos", "missing_photos", "fetch_photos",
            "load_photos", "read_photo", "resize_photo", "usable_collection"]
@@ -33,13 +30,7 @@ COLLECTIONS = {
     "bundled": ("bundled.csv", None),
     "unlike": ("unlike.csv", None),
 }
-CONNECT_SECONDS = 5
-DOWNLOADS_AT_ONCE = 8
-CACHE_VERSION = 1  # change it when decoding or resizing changes, so that older cached pixels are not used
-
-
-class PhotosUnavailable(RuntimeError):
-    """The photos of a collection are neither on this machine nor to be downloaded."""
+CACHE_VERSION = 2  # change it when decoding or resizing changes, so that older cached pixels are not used
 
 
 @dataclass(frozen=True)
@@ -137,7 +128,8 @@ def fetch_photos(collection: str) -> dict[Photo, Path]:
     found = _find_files(collection)
     missing = [photo for photo, path in found.items() if path is None]
     if missing:
-        found.update(_download(collection, missing, paths.RAW / COLLECTIONS[collection][1]))
+        files = [(photo.url, photo.sha256, photo.file) for photo in missing]
+        found.update(zip(missing, download_files(files, paths.RAW / COLLECTIONS[collection][1], collection)))
     return found
 
 
@@ -162,7 +154,8 @@ def usable_collection(collection: str) -> tuple[str, str]:
 def load_photos(collection: str, size: int = 256, split: str | None = None) -> np.ndarray:
     """Load the photos of a collection, each resized to a square of ``size`` pixels a side.
 
-    The whole photo is kept and its aspect ratio is not, as in the original report. Resized photos are cached in
+    The whole photo is kept and its aspect ratio is not, as in the original report. A color profile other than sRGB is
+    applied. Resized photos are cached in
     ``data/cache`` by the hash of the original, so that only the first call decodes.
 
     Parameters
@@ -288,55 +281,6 @@ def _packaged_file(photo: Photo) -> Path:
     return Path(spec.origin).parent / subfolder[photo.package] / photo.file
 
 
-def _download(collection: str, missing: list[Photo], folder: Path) -> dict[Photo, Path]:
-    host, port = _first_server(missing[0].url)
-    if not _can_connect(host, port):
-        raise PhotosUnavailable(f"{len(missing)} photos of {collection} are not on this machine and {host} can't be "
-                                "reached")
-    import pooch
-
-    def fetch(photo: Photo) -> Path:
-        downloader = pooch.HTTPDownloader(timeout=30)
-        return Path(pooch.retrieve(photo.url, f"sha256:{photo.sha256}", fname=photo.file, path=folder,
-                                   downloader=downloader))
-
-    pooch.get_logger().setLevel("WARNING")
-    for photo in missing:
-        (folder / photo.file).parent.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        try:
-            return dict(zip(missing, pool.map(fetch, missing)))
-        except Exception as error:  # every kind of network trouble that requests knows, and a wrong hash
-            pool.shutdown(cancel_futures=True)
-            raise PhotosUnavailable(f"the download of {collection} failed ({error})") from error
-
-
-def _first_server(url: str) -> tuple[str, int]:
-    """Host and port that the download of an address connects to: the proxy's where one is set."""
-    parts = urlsplit(url)
-    proxy = None if urllib.request.proxy_bypass(parts.hostname) else urllib.request.getproxies().get(parts.scheme)
-    parts = urlsplit(proxy or url)
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _can_connect(host: str, port: int) -> bool:
-    """Tell within `CONNECT_SECONDS`, even where the name look-up itself hangs, whether a host can be reached."""
-    answer = queue.SimpleQueue()
-
-    def connect():
-        try:
-            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
-            answer.put(True)
-        except OSError:
-            answer.put(False)
-
-    threading.Thread(target=connect, daemon=True).start()
-    try:
-        return answer.get(timeout=CONNECT_SECONDS)
-    except queue.Empty:
-        return False
-
-
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -364,6 +308,8 @@ def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
 
 def _decode_square(path: Path, size: int) -> np.ndarray:
     with open_image(path, at_least=2 * size) as image:
+        profile = image.info.get("icc_profile") or b""
         if image.mode.startswith("I"):  # 16-bit gray, which convert("RGB") would clip instead of scale
             image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-        return np.asarray(image.convert("RGB").resize((size, size), Image.LANCZOS))
+        square = np.asarray(image.convert("RGB").resize((size, size), Image.LANCZOS))
+    return apply_profile(square, profile)[0]

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -257,6 +258,17 @@ def test_cmyk(tmp_path):
     Image.new("CMYK", (20, 20), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
     photo = read_photo(tmp_path / "red.jpg")
     assert photo[..., 0].min() > 0.9 and photo[..., 1:].max() < 0.1
+
+
+def test_loaded_photos_are_converted_to_srgb(tmp_path, fresh):
+    """A wide-gamut file comes back as `read_photo` reads it: its redder red is sRGB's."""
+    wide = imagecodecs.cms_profile("rgb", whitepoint=[0.3127, 0.3290, 1.0], gamma=563 / 256,
+                                   primaries=[0.64, 0.33, 1, 0.21, 0.71, 1, 0.15, 0.06, 1])
+    for i in range(2):
+        Image.new("RGB", (20 + i, 20), (150, 100, 100)).save(tmp_path / f"wide{i}.png", icc_profile=wide)
+    square = load_photos(f"folder:{tmp_path}", 16)[0]
+    assert (255 * square[8, 8]).tolist() == pytest.approx([167, 100, 100], abs=2)
+    assert np.abs(square[8, 8] - read_photo(tmp_path / "wide0.png")[8, 8]).max() < 1e-6
 
 
 def test_resize_keeps_the_mean_and_the_range():
