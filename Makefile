@@ -20,7 +20,7 @@ endif
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help report site test lab data bench publish clean
+.PHONY: help report site test lab data weights bench publish clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -40,6 +40,9 @@ lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
 
 data: $(SETUP)  ## Download all photos now, for working offline later
 	@$(PYTHON) -m colorlib data
+
+weights: $(SETUP)  ## Train the network that ships in weights/, score it, write its model card (45 minutes, resumable)
+	@$(PYTHON) -m colorlib weights
 
 bench: $(SETUP)  ## Time this library against what one would use instead
 	@for script in benchmarks/*.py; do echo "$$script"; $(PYTHON) "$$script" || exit 1; done

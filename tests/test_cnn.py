@@ -61,8 +61,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(fitted, photo
 
 
 def test_saved_and_loaded_it_predicts_the_same(fitted, photos, tmp_path):
-    fitted.save(tmp_path / "cnn-small.npz")
-    loaded = load_model(tmp_path / "cnn-small.npz")
+    fitted.save(tmp_path / "cnn-small.keras")
+    loaded = load_model(tmp_path / "cnn-small.keras")
     gray = to_gray(photos[0])
     np.testing.assert_array_equal(loaded.predict_ab(gray), fitted.predict_ab(gray))
     assert loaded.parameters == fitted.parameters == fitted.network_.count_params() > 1000
@@ -115,7 +115,7 @@ colorlib.training.CHECKPOINT_SECONDS = 0.0
 from colorlib.models.cnn import ConvNet
 from colorlib.photos import load_photos
 model = ConvNet(**{settings}).fit(load_photos("bundled", 64, "train"), checkpoint="checkpoint.npz", progress=False)
-model.save("cnn.npz")
+model.save("cnn.keras")
 """
     checkpoint = tmp_path / "checkpoint.npz"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
@@ -126,8 +126,8 @@ model.save("cnn.npz")
     assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
     assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path).returncode == 0
     whole = ConvNet(**settings).fit(photos, progress=False)
-    np.testing.assert_array_equal(weights_of(ConvNet.load(tmp_path / "cnn.npz")), weights_of(whole))
-    assert os.listdir(tmp_path) == ["cnn.npz"]
+    np.testing.assert_array_equal(weights_of(ConvNet.load(tmp_path / "cnn.keras")), weights_of(whole))
+    assert os.listdir(tmp_path) == ["cnn.keras"]
 
 
 def test_a_and_b_come_at_a_quarter_of_the_side():

@@ -18,6 +18,7 @@ MODELS = {
     "linear": ("linear", "LinearPatches"),
     "mlp": ("mlp", "PerceptronPatches"),
     "cnn": ("cnn", "ConvNet"),
+    "unet": ("unet", "UNet"),
 }
 #: Saved models to color with unless told otherwise, the first choice first.
 PREFERRED = ("unet", "cnn_early", "cnn")

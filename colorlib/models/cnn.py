@@ -12,31 +12,25 @@ Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017 (the cosine schedule).
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
-from PIL import Image
 
-from ..color import gray_to_lightness, split_lab
-from ..photos import resize_photo
 from ..training import History, iteration_rng, shuffled_batch, train
-from .base import Colorizer, check_gray, check_photos, read_arrays, write_arrays
+from .base import check_photos
+from .network import (AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, cosine_schedule, network_targets,
+                      random_crop)
 
 __all__ = ["ConvNet", "build_network"]
 
-AB_STRIDE = 4  # a,b are predicted at a quarter of the input's side …
-STRIDE = 32  # … and the smallest feature maps have a 32nd of it, so that sides must be multiples of 32
-AB_SCALE = 128.0  # tanh's ±1 stands for a,b of ±128
 WARM_UP = 50
 VALIDATE_EVERY, PATIENCE = 25, 8
 
 
-class ConvNet(Colorizer):
+class ConvNet(NetworkColorizer):
     """Encoder-decoder network from L to a,b.
 
     Parameters
@@ -67,10 +61,8 @@ class ConvNet(Colorizer):
 
     Attributes
     ----------
-    network_ : keras.Model
-        L, scaled to ±1, shape (N, H, W, 1), to a,b over 128, shape (N, H/4, W/4, 2); sides are multiples of 32.
-    size_ : int
-        Larger images than this squared are shrunk to so many pixels before a,b are predicted.
+    network_, size_
+        As in `NetworkColorizer`; `size_` is the side of the training photos.
     history_ : History
         Of the last `fit`; not saved.
     """
@@ -117,87 +109,31 @@ class ConvNet(Colorizer):
         self._check_settings(photos)
         keras.utils.set_random_seed(self.seed)
         self.size_ = max(photos.shape[1:3])
-        self.network_ = build_network(self.filters)
-        learner = _Learner(self, *_prepare(photos))
+        self.network_ = self.build()
+        learner = _Learner(self, *network_targets(photos))
         observer = None if observe is None else (lambda iteration: observe(self, iteration))
         self.history_: History = train(learner, self.iterations, observer, observe_at, checkpoint,
                                        self._identity(photos), progress)
         learner.take_best()
         return self
 
-    def predict_ab(self, gray: np.ndarray) -> np.ndarray:
-        gray = check_gray(gray)
-        lightness, height, width = self._network_input(gray)
-        ab = keras.ops.convert_to_numpy(self.network_(lightness, training=False))[0] * AB_SCALE
-        box = (0, 0, width / AB_STRIDE, height / AB_STRIDE)
-        resized = np.empty(gray.shape + (2,), np.float32)
-        for channel in range(2):
-            plane = Image.fromarray(np.ascontiguousarray(ab[..., channel]))
-            resized[..., channel] = plane.resize(gray.shape[::-1], Image.BICUBIC, box)
-        return resized
-
-    def feature_maps(self, gray: np.ndarray, layer_names: Collection[str]) -> dict[str, np.ndarray]:
-        """Return what layers of the network put out for one gray image, each of shape (height, width, filters)."""
-        outputs = {name: self.network_.get_layer(name).output for name in layer_names}
-        lightness, _, _ = self._network_input(check_gray(gray))
-        maps = keras.Model(self.network_.input, outputs)(lightness, training=False)
-        return {name: keras.ops.convert_to_numpy(values)[0] for name, values in maps.items()}
+    def build(self) -> keras.Model:
+        return build_network(self.filters)
 
     @property
     def first_filters(self) -> np.ndarray:
         """The kernels of the first layer, shape (8, 8, filters)."""
         return keras.ops.convert_to_numpy(self.network_.get_layer("stem").kernel)[:, :, 0]
 
-    @property
-    def parameters(self) -> int:
-        return self.network_.count_params()
-
-    def save(self, path: str | Path) -> None:
-        weights = {f"weight_{i:03}": value for i, value in enumerate(self.network_.get_weights())}
-        write_arrays(path, {"settings": np.array(json.dumps(vars_of(self))), "size": np.array(self.size_), **weights})
-
-    @classmethod
-    def load(cls, path: str | Path) -> "ConvNet":
-        arrays = read_arrays(path)
-        if "settings" not in arrays:
-            raise ValueError(f"{path} is not a saved ConvNet: give a file that ConvNet.save wrote")
-        model = cls(**json.loads(str(arrays.pop("settings"))))
-        model.size_ = int(arrays.pop("size"))
-        model.network_ = build_network(model.filters)
-        model.network_.set_weights([arrays[name] for name in sorted(arrays)])
-        return model
-
-    def _network_input(self, gray: np.ndarray) -> tuple[np.ndarray, int, int]:
-        """Shrink a gray image to about the size of the training photos, scale its L and pad it to multiples of 32.
-
-        Returns
-        -------
-        lightness : ndarray of float32, shape (1, H, W, 1)
-        height, width : int
-            Of the part that is not padding.
-        """
-        scale = min(1.0, self.size_ / np.sqrt(gray.size))
-        height, width = (max(1, round(side * scale)) for side in gray.shape)
-        if (height, width) != gray.shape:
-            gray = resize_photo(gray, height, width)
-        padding = [(0, -side % STRIDE) for side in (height, width)]
-        lightness = np.pad(_scale_lightness(gray_to_lightness(gray)), padding, mode="edge")
-        return lightness[None, ..., None], height, width
-
     def _check_settings(self, photos: np.ndarray) -> None:
+        self._check_sides(photos)
         height, width = photos.shape[1:3]
-        if height % STRIDE or width % STRIDE:
-            raise ValueError(f"photos of {height}×{width} pixels: sides must be multiples of {STRIDE}, as of photos "
-                             "loaded with size=256")
         if self.crop is not None and (self.crop % STRIDE or not 0 < self.crop <= min(height, width)):
             raise ValueError(f"crop is {self.crop} for photos of {height}×{width} pixels: give a multiple of {STRIDE} "
                              "that fits in")
         if not 0 <= self.validation_photos < len(photos):
             raise ValueError(f"validation_photos is {self.validation_photos} of {len(photos)} photos: keep at least "
                              "one photo to learn from")
-
-    def _identity(self, photos: np.ndarray) -> str:
-        return json.dumps([vars_of(self), hashlib.sha256(np.ascontiguousarray(photos)).hexdigest()])
 
 
 def build_network(filters: int = 40) -> keras.Model:
@@ -238,49 +174,32 @@ def build_network(filters: int = 40) -> keras.Model:
     return keras.Model(lightness, ab, name="cnn")
 
 
-def vars_of(model: ConvNet) -> dict:
-    """Return the settings of a model, without what it learned."""
-    return {name: value for name, value in vars(model).items() if not name.endswith("_")}
-
-
-class _Learner:
-    """What `train` trains: the network, its optimizer and, in early stopping, the best weights so far."""
+class _Learner(NetworkLearner):
+    """With early stopping: keeps the weights that were best on the photos set aside."""
 
     def __init__(self, model: ConvNet, lightness: np.ndarray, ab: np.ndarray):
-        self.finished = False
-        self._model, self._network = model, model.network_
+        self._model = model
         apart = np.arange(len(ab)) < model.validation_photos
         apart = np.random.default_rng(model.seed).permutation(apart)
         self._lightness, self._ab = lightness[~apart], ab[~apart]
         self._validation = (lightness[apart], ab[apart])
         self._best_error, self._best_iteration, self._best_weights = np.inf, 0, []
-        warm_up = min(WARM_UP, model.iterations // 10)
-        highest = model.learning_rate
-        schedule = keras.optimizers.schedules.CosineDecay(highest / 20, model.iterations - warm_up,
-                                                          warmup_target=highest, warmup_steps=warm_up)
+        schedule = cosine_schedule(model.learning_rate, model.iterations, WARM_UP)
         optimizer = keras.optimizers.Adam(schedule, weight_decay=model.weight_decay or None)
-        # XLA, Keras's default, takes longer here: its convolutions on a CPU are slower than oneDNN's.
-        self._network.compile(optimizer, model.loss, jit_compile=False)
-        optimizer.build(self._network.trainable_variables)
+        super().__init__(model.network_, optimizer, model.loss, self._batch)
 
     def step(self, iteration: int) -> float:
-        model = self._model
-        chosen = shuffled_batch(len(self._ab), model.batch, model.seed, iteration)
-        lightness, ab = self._augmented(chosen, iteration_rng(model.seed, iteration))
-        self._network.reset_metrics()
-        loss = float(self._network.train_on_batch(lightness, ab))
+        loss = super().step(iteration)
         if self._model.validation_photos and iteration % VALIDATE_EVERY == 0:
             self._validate(iteration)
         return loss
 
     def get_state(self) -> dict[str, np.ndarray]:
-        state = {f"variable_{i:03}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
-        state |= {f"best_{i:03}": value for i, value in enumerate(self._best_weights)}
+        state = super().get_state() | {f"best_{i:03}": value for i, value in enumerate(self._best_weights)}
         return state | {"validation": np.array([self._best_error, self._best_iteration, self.finished])}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        for i, variable in enumerate(self._variables()):
-            variable.assign(state[f"variable_{i:03}"])
+        super().set_state(state)
         self._best_weights = [state[name] for name in sorted(state) if name.startswith("best_")]
         self._best_error, self._best_iteration, finished = state["validation"].tolist()
         self.finished = bool(finished)
@@ -289,9 +208,6 @@ class _Learner:
         """Give the network the weights with the lowest validation error, where there is one."""
         if self._best_weights:
             self._network.set_weights(self._best_weights)
-
-    def _variables(self) -> list:
-        return self._network.variables + self._network.optimizer.variables
 
     def _validate(self, iteration: int) -> None:
         lightness, ab = self._validation
@@ -302,33 +218,13 @@ class _Learner:
             self._best_weights = self._network.get_weights()
         self.finished = iteration - self._best_iteration >= PATIENCE * VALIDATE_EVERY
 
-    def _augmented(self, chosen: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the chosen photos, cropped, flipped and jittered, and the a,b that belong to them."""
+    def _batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw photos, crop, flip and jitter them."""
+        model, rng = self._model, iteration_rng(self._model.seed, iteration)
+        chosen = shuffled_batch(len(self._ab), model.batch, model.seed, iteration)
         lightness, ab = self._lightness[chosen], self._ab[chosen]
-        if self._model.crop:
+        if model.crop:
             # Corners on the grid of the deepest layer, so that a crop is sampled as it is in the whole photo.
-            side = self._model.crop
-            cells = (np.array(lightness.shape[1:3]) - side) // STRIDE + 1
-            corners = STRIDE * rng.integers(0, cells, (len(chosen), 2))
-            lightness = np.stack([p[i:i + side, j:j + side] for p, (i, j) in zip(lightness, corners)])
-            corners, side = corners // AB_STRIDE, side // AB_STRIDE
-            ab = np.stack([p[i:i + side, j:j + side] for p, (i, j) in zip(ab, corners)])
-        if self._model.flip:
-            flipped = rng.random(len(chosen)) < 0.5
-            lightness[flipped], ab[flipped] = lightness[flipped, :, ::-1], ab[flipped, :, ::-1]
-        if self._model.lightness_jitter:
-            powers = np.exp(self._model.lightness_jitter * rng.standard_normal((len(chosen), 1, 1, 1)))
-            lightness = 2 * ((lightness + 1) / 2) ** powers.astype(np.float32) - 1
-        return lightness, ab
-
-
-def _prepare(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the network learns from: scaled L, (N, H, W, 1), and a,b over 128, (N, H/4, W/4, 2)."""
-    lightness, ab = split_lab(photos)
-    count, height, width = lightness.shape
-    blocks = ab.reshape(count, height // AB_STRIDE, AB_STRIDE, width // AB_STRIDE, AB_STRIDE, 2)
-    return _scale_lightness(lightness)[..., None], blocks.mean(axis=(2, 4)) / np.float32(AB_SCALE)
-
-
-def _scale_lightness(lightness: np.ndarray) -> np.ndarray:
-    return lightness / np.float32(50) - 1
+            crops = [random_crop(*photo, model.crop, STRIDE, rng) for photo in zip(lightness, ab)]
+            lightness, ab = (np.stack(parts) for parts in zip(*crops))
+        return augment(lightness, ab, model.flip, model.lightness_jitter, rng)

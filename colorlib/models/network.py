@@ -1,0 +1,286 @@
+"""What the convolutional models share: a network from L to a,b at a working size, and how it is trained and kept.
+
+A network here takes L at a working size and puts out a,b at a quarter of it, since the L that they are laid onto
+supplies the detail. It is written in Keras 3 alone, so that it runs on TensorFlow, JAX and PyTorch.
+"""
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from abc import abstractmethod
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..color import gray_to_lightness, split_lab
+from ..paths import write_whole
+from ..photos import resize_photo
+from ..upsampling import enlarge
+from .base import Colorizer, check_gray
+
+__all__ = ["NetworkColorizer", "NetworkLearner", "augment", "network_targets", "random_crop"]
+
+AB_STRIDE = 4  # a,b are predicted at a quarter of the input's side …
+STRIDE = 32  # … and the smallest feature maps have a 32nd of it, so that sides must be multiples of 32
+AB_SCALE = 128.0  # the network's ±1 stands for a,b of ±128
+_ABOUT = "colorlib.json"  # beside Keras's own files in the archive: what the model is besides its network
+
+
+class NetworkColorizer(Colorizer):
+    """A colorizer that is a convolutional network; a subclass says which, and how it learns.
+
+    Attributes
+    ----------
+    network_ : keras.Model
+        L, scaled to ±1, shape (N, H, W, 1), to a,b over 128, shape (N, H/4, W/4, 2); sides are multiples of 32.
+    size_ : int
+        Larger images than this squared are shrunk to so many pixels before a,b are predicted.
+    """
+
+    suffix = ".keras"
+
+    @abstractmethod
+    def build(self) -> keras.Model:
+        """Build the network that the settings ask for, its weights random."""
+
+    def predict_ab(self, gray: np.ndarray) -> np.ndarray:
+        """Predict a* and b*; see `Colorizer.predict_ab`."""
+        gray = check_gray(gray)
+        ab, box = self.predict_small_ab(gray)
+        return enlarge(ab, gray.shape, box)
+
+    def predict_small_ab(self, gray: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        """Predict a* and b* at a quarter of the working size, as the network puts them out.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+
+        Returns
+        -------
+        ab : ndarray of float32, shape (rows, columns, 2)
+        box : tuple of float
+            Left, top, right and bottom of the part that the image covers; the rest is padding.
+        """
+        lightness, height, width = self._network_input(gray)
+        ab = keras.ops.convert_to_numpy(self._run(lightness))[0] * np.float32(AB_SCALE)
+        return ab, (0, 0, width / AB_STRIDE, height / AB_STRIDE)
+
+    def feature_maps(self, gray: np.ndarray, layer_names: Collection[str]) -> dict[str, np.ndarray]:
+        """Return what layers of the network put out for one gray image, each of shape (height, width, filters)."""
+        outputs = {name: self.network_.get_layer(name).output for name in layer_names}
+        lightness, _, _ = self._network_input(check_gray(gray))
+        maps = keras.Model(self.network_.input, outputs)(lightness, training=False)
+        return {name: keras.ops.convert_to_numpy(values)[0] for name, values in maps.items()}
+
+    @property
+    def parameters(self) -> int:
+        return self.network_.count_params()
+
+    @property
+    def settings(self) -> dict:
+        """The settings, by name, without what was learned."""
+        return {name: value for name, value in vars(self).items() if not name.endswith("_")}
+
+    def save(self, path: str | Path, half: bool = False) -> None:
+        """Write the fitted model to one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            Keras's own format, ``.keras``, which `keras.saving.load_model` reads too.
+        half : bool
+            Keep the weights in half precision: half the size. They are rounded to 11 bits.
+        """
+        network = _built_in("float16" if half else "float32", self.build)  # without the optimizer's memory
+        network.set_weights(self.network_.get_weights())
+        about = json.dumps({"model": self.name, "settings": self.settings, "size": self.size_})
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "model.keras"
+            network.save(file)
+            with zipfile.ZipFile(file, "a") as archive:
+                archive.writestr(_ABOUT, about)
+            write_whole(Path(path), file.read_bytes())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "NetworkColorizer":
+        """Read a model that `save` wrote."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                about = json.loads(archive.read(_ABOUT))
+                weights = archive.read("model.weights.h5")
+        except FileNotFoundError as error:
+            raise ValueError(f"{path} does not exist: fit the model and save it there first") from error
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not a saved {cls.__name__} ({error}): give a file that {cls.__name__}.save "
+                             "wrote") from error
+        if about["model"] != cls.name:
+            raise ValueError(f"{path} is a saved model of the kind {about['model']!r}, not {cls.name!r}: name the "
+                             "file after its kind")
+        model = cls(**about["settings"])
+        model.size_ = about["size"]
+        model.network_ = model.build()
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "model.weights.h5"
+            file.write_bytes(weights)
+            model.network_.load_weights(file)
+        return model
+
+    def _run(self, lightness: np.ndarray):
+        return self.network_(lightness, training=False)
+
+    def _network_input(self, gray: np.ndarray) -> tuple[np.ndarray, int, int]:
+        """Shrink a gray image to about the working size, scale its L and pad it to multiples of 32.
+
+        Returns
+        -------
+        lightness : ndarray of float32, shape (1, H, W, 1)
+        height, width : int
+            Of the part that is not padding.
+        """
+        scale = min(1.0, self.size_ / np.sqrt(gray.size))
+        height, width = (max(1, round(side * scale)) for side in gray.shape)
+        if (height, width) != gray.shape:
+            gray = resize_photo(gray, height, width)
+        padding = [(0, -side % STRIDE) for side in (height, width)]
+        lightness = np.pad(scale_lightness(gray_to_lightness(gray)), padding, mode="edge")
+        return lightness[None, ..., None], height, width
+
+    def _check_sides(self, photos: np.ndarray) -> None:
+        height, width = photos.shape[1:3]
+        if height % STRIDE or width % STRIDE:
+            raise ValueError(f"photos of {height}×{width} pixels: sides must be multiples of {STRIDE}, as of photos "
+                             "loaded with size=256")
+
+    def _identity(self, photos: np.ndarray) -> str:
+        """Tell a training from those with other settings or photos."""
+        return json.dumps([self.settings, hashlib.sha256(np.ascontiguousarray(photos)).hexdigest()])
+
+
+class NetworkLearner:
+    """What `colorlib.training.train` trains: a network and its optimizer, on batches that a function draws.
+
+    Parameters
+    ----------
+    network : keras.Model
+    optimizer : keras.Optimizer
+    loss : str or callable
+        As `keras.Model.compile` takes it.
+    draw : callable
+        Called with an iteration's number; gives its inputs and targets.
+    """
+
+    def __init__(self, network: keras.Model, optimizer: keras.Optimizer, loss: str | Callable,
+                 draw: Callable[[int], tuple[np.ndarray, np.ndarray]]):
+        self.finished = False
+        self._network, self._draw = network, draw
+        # XLA, Keras's default, takes longer here: its convolutions on a CPU are slower than oneDNN's.
+        network.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
+        optimizer.build(network.trainable_variables)
+
+    def step(self, iteration: int) -> float:
+        inputs, targets = self._draw(iteration)
+        self._network.reset_metrics()
+        return float(self._network.train_on_batch(inputs, targets))
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {f"variable_{i:03}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        for i, variable in enumerate(self._variables()):
+            variable.assign(state[f"variable_{i:03}"])
+
+    def _variables(self) -> list:
+        return self._network.variables + self._network.optimizer.variables
+
+
+def cosine_schedule(highest: float, iterations: int, warm_up: int) -> keras.optimizers.schedules.CosineDecay:
+    """Learning rates that rise to the highest in a short linear warm-up, then fall to 0 along a cosine.
+
+    References
+    ----------
+    Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+    """
+    warm_up = min(warm_up, iterations // 10)
+    return keras.optimizers.schedules.CosineDecay(highest / 20, iterations - warm_up, warmup_target=highest,
+                                                  warmup_steps=warm_up)
+
+
+def network_targets(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a network learns from: scaled L, (N, H, W, 1), and a,b over 128, (N, H/4, W/4, 2)."""
+    lightness, ab = split_lab(photos)
+    count, height, width = lightness.shape
+    blocks = ab.reshape(count, height // AB_STRIDE, AB_STRIDE, width // AB_STRIDE, AB_STRIDE, 2)
+    return scale_lightness(lightness)[..., None], blocks.mean(axis=(2, 4)) / np.float32(AB_SCALE)
+
+
+def scale_lightness(lightness: np.ndarray) -> np.ndarray:
+    """Bring L from [0, 100] to ±1."""
+    return lightness / np.float32(50) - 1
+
+
+def random_crop(lightness: np.ndarray, ab: np.ndarray, side: int, grid: int,
+                rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cut one random square out of one photo's scaled L, (H, W, 1), and its a,b, (H/4, W/4, 2).
+
+    Parameters
+    ----------
+    lightness, ab : ndarray
+    side : int
+        Of the square in pixels of L, a multiple of 4.
+    grid : int
+        The corner's row and column are multiples of this, a multiple of 4.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    lightness : ndarray, shape (side, side, 1)
+    ab : ndarray, shape (side/4, side/4, 2)
+    """
+    cells = (np.array(lightness.shape[:2]) - side) // grid + 1
+    i, j = grid * rng.integers(0, cells)
+    rows, columns = slice(i, i + side), slice(j, j + side)
+    small = [slice(axis.start // AB_STRIDE, axis.stop // AB_STRIDE) for axis in (rows, columns)]
+    return lightness[rows, columns], ab[small[0], small[1]]
+
+
+def augment(lightness: np.ndarray, ab: np.ndarray, flip: bool, lightness_jitter: float,
+            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Vary a batch as photographs vary, their hues never.
+
+    Parameters
+    ----------
+    lightness : ndarray of float32, shape (N, H, W, 1)
+        Scaled to ±1.
+    ab : ndarray of float32, shape (N, H/4, W/4, 2)
+    flip : bool
+        Mirror half of them left to right.
+    lightness_jitter : float
+        Raise L/100 of each to a random power, log-normal with this standard deviation.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    lightness, ab : ndarray
+    """
+    if flip:
+        flipped = rng.random(len(ab)) < 0.5
+        lightness = np.where(flipped[:, None, None, None], lightness[:, :, ::-1], lightness)
+        ab = np.where(flipped[:, None, None, None], ab[:, :, ::-1], ab)
+    if lightness_jitter:
+        powers = np.exp(lightness_jitter * rng.standard_normal((len(ab), 1, 1, 1)))
+        lightness = 2 * ((lightness + 1) / 2) ** powers.astype(np.float32) - 1
+    return lightness, ab
+
+
+def _built_in(dtype: str, build: Callable[[], keras.Model]) -> keras.Model:
+    """Build a network whose weights are of a type."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy(usual)

@@ -1,0 +1,302 @@
+"""A residual U-Net that colors photos that it was not trained on: one that learns from many, each seen in many ways.
+
+References
+----------
+Ronneberger, Fischer & Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
+He et al., "Identity mappings in deep residual networks", ECCV 2016 (normalise, activate, convolve).
+Ioffe & Szegedy, "Batch normalization", ICML 2015.
+Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019.
+Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+from PIL import Image
+
+from ..color import split_lab, to_gray
+from ..training import History, iteration_rng, shuffled_batch, train
+from .base import check_photos
+from .network import (AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, cosine_schedule,
+                      network_targets)
+
+__all__ = ["UNet", "build_unet", "LOSSES"]
+
+WARM_UP = 100
+_TOLERANCE = 20.0  # a squared error of a,b below which `relative_error` hardly asks for less
+_HUBER = 10.0  # units of a,b
+_GAINS = np.linspace(0.3, 1.5, 61)
+
+
+class UNet(NetworkColorizer):
+    """Residual U-Net from L to a,b.
+
+    Parameters
+    ----------
+    filters : int
+        Of the first layer; deeper layers have two, four and eight times as many.
+    stages : tuple of (iterations, side)
+        How many batches it learns from, and the side in pixels, a multiple of 32, of the crops in them; small ones
+        first take a fraction of the time.
+    batch : int
+        Crops a batch, each from another photo.
+    zoom : tuple of float
+        A crop shows at least and at most this share of the photo's height and width, resized to the crop's side.
+    flip : bool
+        Mirror half of them left to right.
+    lightness_jitter : float
+        Raise L/100 of each to a random power, log-normal with this standard deviation.
+    learning_rate : float
+        AdamW's at its highest, after a short linear rise; then it falls to 0 along a cosine.
+    weight_decay : float
+    averaging : float
+        The weights in the end are an exponential moving average of those of the iterations, with this momentum.
+    loss : str
+        One of `LOSSES`.
+    size : int
+        Working size: larger images are shrunk to so many pixels squared before a,b are predicted.
+    seed : int
+        Of the initial weights, the order of photos and the augmentation.
+
+    Attributes
+    ----------
+    network_, size_
+        As in `NetworkColorizer`.
+    gain_ : float
+        What the network's last layer was scaled by, to fit the validation photos; 1 without any. Not saved by itself.
+    history_ : History
+        Of the last `fit`; not saved.
+    """
+
+    name = "unet"
+
+    def __init__(self, filters: int = 32, stages: tuple[tuple[int, int], ...] = ((1000, 96), (500, 192)),
+                 batch: int = 12, zoom: tuple[float, float] = (0.6, 1.0), flip: bool = True,
+                 lightness_jitter: float = 0.2, learning_rate: float = 2e-3, weight_decay: float = 0.02,
+                 averaging: float = 0.995, loss: str = "relative", size: int = 256, seed: int = 0):
+        self.filters, self.stages = filters, tuple(tuple(stage) for stage in stages)
+        self.batch, self.zoom, self.flip = batch, tuple(zoom), flip
+        self.lightness_jitter, self.learning_rate, self.weight_decay = lightness_jitter, learning_rate, weight_decay
+        self.averaging, self.loss, self.size, self.seed = averaging, loss, size, seed
+
+    @property
+    def iterations(self) -> int:
+        """How many batches it learns from, over all stages."""
+        return sum(iterations for iterations, _ in self.stages)
+
+    def build(self) -> keras.Model:
+        return build_unet(self.filters)
+
+    def fit(self, photos: np.ndarray, validation: np.ndarray | None = None,
+            observe: Callable[["UNet", int], dict] | None = None, observe_at: Collection[int] = (),
+            checkpoint: str | Path | None = None, progress: bool = True, start: keras.Model | None = None) -> "UNet":
+        """Learn from training photos; Ctrl-C ends it early and keeps what was learned.
+
+        Parameters
+        ----------
+        photos : ndarray of float32, shape (N, H, W, 3)
+            sRGB in [0, 1]; sides are multiples of 32.
+        validation : ndarray, likewise, optional
+            Photos that it does not learn from: the predicted a,b are scaled by the gain that is best on them.
+        observe : callable, optional
+            Called as ``observe(model, iteration)``, the weights averaged, after the iterations ``observe_at``; what
+            it returns, numbers and arrays by name, is found in ``history_.observations``.
+        observe_at : collection of int
+        checkpoint : str or Path, optional
+            Keep the unfinished training in this file, and go on from there when `fit` is called again.
+        progress : bool
+            Show how far it is, on a terminal or in a notebook.
+        start : keras.Model, optional
+            Take the first weights from this network of the same shape instead of drawing them.
+
+        Returns
+        -------
+        UNet
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the photos are not what they should be, or a setting doesn't fit them.
+        """
+        photos = check_photos(photos)
+        self._check_settings(photos)
+        keras.utils.set_random_seed(self.seed)
+        self.size_ = self.size
+        self.network_ = self.build()
+        if start is not None:
+            self.network_.set_weights(start.get_weights())
+        learner = _Learner(self, photos)
+        observer = None
+        if observe is not None:
+            def observer(iteration):
+                with learner.averaged():
+                    return observe(self, iteration)
+        self.history_: History = train(learner, self.iterations, observer, observe_at, checkpoint,
+                                       self._identity(photos), progress)
+        learner.finish()
+        self.gain_ = 1.0 if validation is None else self._calibrate(check_photos(validation))
+        return self
+
+    def _run(self, lightness: np.ndarray):
+        """Predict for the image and for its mirror image, and take the mean: the network has no left and right."""
+        ab = self.network_(np.concatenate([lightness, lightness[:, :, ::-1]]), training=False)
+        return (ab[:1] + ops.flip(ab[1:], axis=2)) / 2
+
+    def _calibrate(self, photos: np.ndarray) -> float:
+        """Scale the last layer by the gain with the least relative error on photos; return it."""
+        errors = np.zeros(len(_GAINS))
+        for photo in photos:
+            true, predicted = split_lab(photo)[1], self.predict_ab(to_gray(photo))
+            # A mean squared error is quadratic in the gain, so that three sums serve all gains.
+            square, product, rest = (np.mean(a * b) for a, b in ((predicted,) * 2, (predicted, true), (true,) * 2))
+            errors += np.log(2 * (_GAINS**2 * square - 2 * _GAINS * product + rest) + _TOLERANCE)
+        gain = float(_GAINS[errors.argmin()])
+        last = self.network_.get_layer("ab")
+        last.set_weights([gain * values for values in last.get_weights()])
+        return gain
+
+    def _check_settings(self, photos: np.ndarray) -> None:
+        self._check_sides(photos)
+        side = min(photos.shape[1:3])
+        if self.loss not in LOSSES:
+            raise ValueError(f"unknown loss {self.loss!r}: use one of {', '.join(LOSSES)}")
+        for iterations, side in self.stages:
+            if iterations < 1 or side < STRIDE or side % STRIDE:
+                raise ValueError(f"a stage of {iterations} iterations with crops of side {side}: give at least 1, and a "
+                                 f"multiple of {STRIDE}")
+        if not 0 < self.zoom[0] <= self.zoom[1] <= 1:
+            raise ValueError(f"zoom is {self.zoom}: give the smallest and the largest share of a photo's side, above 0 "
+                             "and at most 1")
+        if side * self.zoom[0] < AB_STRIDE:
+            raise ValueError(f"photos of {photos.shape[1]}×{photos.shape[2]} pixels are too small for zoom {self.zoom}")
+
+
+def build_unet(filters: int = 32, outputs: int = 2) -> keras.Model:
+    """Build the network, its weights random.
+
+    Parameters
+    ----------
+    filters : int
+        Of the first layer.
+    outputs : int
+        Channels that it puts out: 2 for a and b.
+
+    Returns
+    -------
+    keras.Model
+        From (N, H, W, 1) to (N, H/4, W/4, outputs), for any H and W that are multiples of 32. Its layer
+        ``"features"`` is what the outputs are a linear function of.
+    """
+    def convolve(x, width, size=3, stride=1):
+        return layers.Conv2D(width, size, stride, padding="same", kernel_initializer="he_normal", use_bias=False)(x)
+
+    def activate(x, name=None):
+        x = layers.BatchNormalization(momentum=0.98)(x)
+        return layers.Activation("leaky_relu", name=name)(x)
+
+    def residual(x, width):
+        change = convolve(activate(x), width)
+        return layers.Add()([x, convolve(activate(change), width)])
+
+    lightness = keras.Input((None, None, 1), name="lightness")
+    x = residual(convolve(lightness, filters, 8, AB_STRIDE), filters)
+    skips = [x]
+    for width in (2 * filters, 4 * filters, 8 * filters):
+        x = convolve(activate(x), width, stride=2)
+        x = residual(residual(x, width), width)
+        skips.append(x)
+    # What the whole photo shows tells what its parts may be: its mean features are added everywhere.
+    whole = layers.GlobalAveragePooling2D(keepdims=True)(activate(x))
+    whole = layers.Dense(8 * filters, activation="leaky_relu")(whole)
+    x = layers.Add()([x, layers.Dense(8 * filters, kernel_initializer="zeros")(whole)])
+    x = residual(x, 8 * filters)
+    for width, skip in zip((4 * filters, 2 * filters, filters), skips[-2::-1]):
+        x = layers.UpSampling2D()(convolve(activate(x), width, size=1))
+        x = residual(layers.Add()([x, skip]), width)
+    # Small weights at first, so that training starts from nearly gray.
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    ab = layers.Conv2D(outputs, 1, kernel_initializer=small, name="ab")(activate(x, "features"))
+    return keras.Model(lightness, ab, name="unet")
+
+
+def squared_error(true, predicted):
+    """Mean squared error of a,b over 128: what makes colors average, and brown."""
+    return ops.mean((predicted - true) ** 2, axis=(1, 2, 3))
+
+
+def absolute_error(true, predicted):
+    """Mean absolute error of a,b over 128."""
+    return ops.mean(ops.abs(predicted - true), axis=(1, 2, 3))
+
+
+def huber_error(true, predicted):
+    """Huber's loss of a,b over 128: squared up to 10 units of a,b, absolute beyond."""
+    error = ops.abs(predicted - true) * AB_SCALE / _HUBER
+    return ops.mean(ops.where(error < 1, error**2 / 2, error - 0.5), axis=(1, 2, 3))
+
+
+def relative_error(true, predicted):
+    """Logarithm of each photo's mean squared error, as in decibels: half the error counts the same for every photo.
+
+    A nearly gray photo has a small error when it is left gray, and much to lose by being colored. With a squared
+    error it hardly counts beside a colorful one; here it counts as much.
+    """
+    return ops.log(2 * AB_SCALE**2 * squared_error(true, predicted) + _TOLERANCE)
+
+
+#: Name of a loss -> function of true and predicted a,b over 128, (N, h, w, 2), that gives one number a photo.
+LOSSES = {"relative": relative_error, "squared": squared_error, "absolute": absolute_error, "huber": huber_error}
+
+
+class _Learner(NetworkLearner):
+    """With crops at random zooms, and averaged weights."""
+
+    def __init__(self, model: UNet, photos: np.ndarray):
+        self._model = model
+        prepared = [network_targets(photo[None]) for photo in photos]  # one by one: all at once would take twice as much
+        self._lightness, self._ab = (np.concatenate([np.float16(part) for part in parts]) for parts in zip(*prepared))
+        schedule = cosine_schedule(model.learning_rate, model.iterations, WARM_UP)
+        averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))  # a short training forgets its start too
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=model.weight_decay, global_clipnorm=1.0,
+                                           use_ema=True, ema_momentum=averaging)
+        super().__init__(model.network_, optimizer, LOSSES[model.loss], self._batch)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Give the network its averaged weights for a while."""
+        weights = self._network.get_weights()
+        self.finish()
+        yield
+        self._network.set_weights(weights)
+
+    def finish(self) -> None:
+        """Give the network its averaged weights."""
+        self._network.optimizer.finalize_variable_values(self._network.trainable_variables)
+
+    def _batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+        model, rng = self._model, iteration_rng(self._model.seed, iteration)
+        ends = np.cumsum([iterations for iterations, _ in model.stages])
+        side = model.stages[int(np.searchsorted(ends, iteration))][1]
+        crops = []
+        for i in shuffled_batch(len(self._ab), model.batch, model.seed, iteration):
+            height, width = self._lightness.shape[1:3]
+            zoom = rng.uniform(*model.zoom)
+            top, left = (1 - zoom) * rng.random(2) * (height, width)
+            crops.append(_crop(self._lightness[i], self._ab[i],
+                               (left, top, left + zoom * width, top + zoom * height), side))
+        lightness, ab = (np.stack(parts) for parts in zip(*crops))
+        return augment(lightness, ab, model.flip, model.lightness_jitter, rng)
+
+
+def _crop(lightness: np.ndarray, ab: np.ndarray, box: tuple[float, ...], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Resize a part of one photo, given in pixels of L as left, top, right, bottom, to a square."""
+    small_box = tuple(edge / AB_STRIDE for edge in box)
+    planes = [(lightness[..., 0], side, box)] + [(ab[..., i], side // AB_STRIDE, small_box) for i in range(2)]
+    resized = [np.asarray(Image.fromarray(plane.astype(np.float32)).resize((to, to), Image.BILINEAR, part))
+               for plane, to, part in planes]
+    return resized[0][..., None], np.stack(resized[1:], axis=-1)

@@ -1,0 +1,192 @@
+"""The weights that ship with the project: trained, scored and described by one command, ``python -m colorlib weights``."""
+
+import csv
+import io
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import paths
+from .evaluation import Split, evaluate, load_splits
+from .photos import list_photos, load_photos
+
+__all__ = ["SETTINGS", "SOURCES", "make_weights", "training_photos"]
+
+#: Whose training photos the shipped network learns from.
+SOURCES = ("unsplash36", "bsds500", "imagenet800")
+#: Settings of the network that ships, made to fit 45 minutes on two cores.
+SETTINGS = {"filters": 32, "stages": ((9000, 96), (3000, 128), (2500, 192))}
+PHOTO_SIZE = 320
+VALIDATION_EVERY = 12  # one training photo in so many is kept aside
+LOOKS = 12  # at the validation photos, during training
+
+
+def training_photos(sources: Sequence[str] = SOURCES, size: int = PHOTO_SIZE) -> tuple[np.ndarray, list[Split]]:
+    """Load the training photos of several collections, one in twelve of each kept aside for validation.
+
+    Test photos are never among them.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Collections.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    photos : ndarray of float32, shape (N, size, size, 3)
+    validation : list of Split
+        One a collection.
+    """
+    photos, validation = [], []
+    for collection in sources:
+        loaded = load_photos(collection, size, "train")
+        names = [photo.file for photo in list_photos(collection, "train")]
+        every = min(VALIDATION_EVERY, len(loaded))
+        apart = np.arange(len(loaded)) % every == every // 2
+        photos.append(loaded[~apart])
+        kept = [i for i in np.flatnonzero(apart) if np.ptp(loaded[i], axis=-1).max() > 0]  # not those that are gray
+        validation.append(Split(collection, loaded[kept], tuple(names[i] for i in kept)))
+    return np.concatenate(photos), [split for split in validation if split.photo_names]
+
+
+def make_weights(folder: Path = paths.WEIGHTS, sources: Sequence[str] = SOURCES, photo_size: int = PHOTO_SIZE,
+                 progress: bool = True, **settings) -> dict:
+    """Train the U-Net that ships, score it, and write ``unet.keras``, ``unet.json`` and the model card.
+
+    The training goes on where an earlier call was interrupted; a log of it is kept as ``build/weights/log.csv``.
+
+    Parameters
+    ----------
+    folder : Path
+        Takes the three files.
+    sources : sequence of str
+        Collections to learn from.
+    photo_size : int
+        Side of the photos that it learns from, in pixels.
+    progress : bool
+        Show how far it is.
+    **settings
+        Of the `UNet`, instead of `SETTINGS`.
+
+    Returns
+    -------
+    dict
+        What ``unet.json`` holds: settings, photos, time, machine, validation during training, scores.
+
+    Raises
+    ------
+    PhotosUnavailable
+        If the photos of a collection are not to be had.
+    """
+    import keras
+
+    from .models.baselines import GrayBaseline
+    from .models.unet import UNet
+    settings = SETTINGS | settings
+    photos, validation = training_photos(sources, photo_size)
+    gray = GrayBaseline().fit(photos[:1])
+    model = UNet(**settings)
+    work = paths.BUILD / "weights"
+    work.mkdir(parents=True, exist_ok=True)
+
+    def look(model: UNet, iteration: int) -> dict:
+        scores = evaluate({"unet": model}, validation).groupby("split")[["skill_db", "delta_e_mean"]].mean()
+        seen = {f"{split} {name}": float(scores.loc[split, name]) for split in scores.index for name in scores.columns}
+        _log(work / "log.csv", {"iteration": iteration} | {name: round(value, 3) for name, value in seen.items()})
+        return seen
+
+    looks = sorted({round(i) for i in np.linspace(0, model.iterations, LOOKS + 1)[1:]})
+    model.fit(photos, np.concatenate([split.photos for split in validation]), look, looks, work / "checkpoint.npz",
+              progress)
+    if model.history_.interrupted:
+        raise RuntimeError(f"interrupted after {model.history_.iterations} of {model.iterations} iterations: the same "
+                           "command goes on from there")
+    splits, notices = load_splits(sources[0], 256, ("test", "bsds500", "imagenet800"))
+    scores = evaluate({"gray": gray, "unet": model}, splits).groupby(["model", "split"])
+    about = {
+        "settings": model.settings, "parameters": model.parameters, "photo_size": photo_size, "gain": model.gain_,
+        "photos": {"learned from": len(photos)} | {split.name: len(split.photo_names) for split in validation},
+        "seconds": round(model.history_.seconds), "machine": _machine(), "keras": keras.__version__,
+        "backend": keras.backend.backend(), "notices": notices,
+        "validation": {int(i): {name: float(value) for name, value in seen.items()}
+                       for i, seen in sorted(model.history_.observations.items())},
+        "scores": {" ".join(key): {name: float(group[name].mean()) for name in
+                                   ("psnr_rgb", "skill_db", "delta_e_mean", "colorfulness_gap")} | {"photos": len(group)}
+                   for key, group in scores}}
+    model.save(folder / "unet.keras", half=True)
+    paths.write_whole(folder / "unet.json", (json.dumps(about, indent=1) + "\n").encode())
+    paths.write_whole(folder / "README.md", _model_card(about, sources).encode())
+    return about
+
+
+def _log(path: Path, row: dict) -> None:
+    """Add a row to a table of text; its first row starts it anew."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, row)
+    earlier = path.read_text("utf-8") if path.is_file() else ""
+    rows = [line for line in csv.DictReader(io.StringIO(earlier)) if line.keys() == row.keys()
+            and int(line["iteration"]) < row["iteration"]]
+    writer.writeheader()
+    writer.writerows([*rows, row])
+    paths.write_whole(path, text.getvalue().encode())
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} processor cores, {platform.machine()}"
+
+
+def _model_card(about: dict, sources: Sequence[str]) -> str:
+    settings, photos, scores = about["settings"], about["photos"], about["scores"]
+    rows = []
+    for key in scores:
+        model, split = key.split()
+        if model == "unet":
+            own, gray = scores[key], scores[f"gray {split}"]
+            rows.append(f"| {split} | {own['photos']} | {own['psnr_rgb']:.2f} | {gray['psnr_rgb']:.2f} | "
+                        f"{own['skill_db']:+.2f} | {own['delta_e_mean']:.2f} | {gray['delta_e_mean']:.2f} | "
+                        f"{own['colorfulness_gap']:.1f} |")
+    stages = ", then ".join(f"{count:,} of {side}×{side} pixels" for count, side in settings["stages"])
+    kept = ", ".join(f"{photos[name]} of {name}" for name in sources if name in photos)
+    return f"""# Model card: `unet.keras`
+
+A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gray photographs of any size. Written by
+`make weights`, which also wrote every number below; `unet.json` holds them all.
+
+## What it is
+
+- {about['parameters']:,} parameters, kept in half precision, which Keras reads ({about['keras']} wrote it, on {about['backend']}).
+- Trained on {photos['learned from']:,} photos in batches of {settings['batch']} crops, {stages}, in
+  {about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}.
+  This is the only setting there is; no GPU was used unless the machine's line says so.
+- Kept aside from the training photos, for calibration and for looking at the training: {kept}. No test photo was
+  used to train, to calibrate or to choose anything.
+- Its loss is the logarithm of each photo's squared error, so that a nearly gray photo counts as much as a colorful one:
+  where the network can't know a color, it stays near gray. Its last layer was then scaled by {about['gain']:.2f}, the gain
+  with the least error on the photos kept aside.
+
+## Scores on held-out photos, 256×256
+
+| split | photos | dB | dB, gray | above gray | ΔE2000 | ΔE2000, gray | colorfulness gap |
+|---|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+Means over photos. `test` are the report's own held-out photos; the others are the collections' own test photos.
+
+## Data and licences
+
+{chr(10).join('- `' + name + '`: see `data/README.md` for where the photos are from and their licences.' for name in sources)}
+
+BSDS500 and ImageNet are for non-commercial research and teaching, and so are these weights.
+
+## Limits
+
+It has seen about a thousand photos: skies, grass, skin and wood it has met often, most things it has not. Its colors
+are duller than true ones (the gap above), and where a thing can have many colors it gives it their mean. It can't know
+historical colors: what it makes of an old photograph is a guess, and should be said to be one wherever it is shown.
+"""
