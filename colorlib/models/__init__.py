@@ -19,6 +19,8 @@ MODELS = {
     "mlp": ("mlp", "PerceptronPatches"),
     "cnn": ("cnn", "ConvNet"),
     "unet": ("unet", "UNet"),
+    "unet_classes": ("classes", "UNetClasses"),
+    "unet_gan": ("adversarial", "UNetGAN"),
 }
 #: Saved models to color with unless told otherwise, the first choice first.
 PREFERRED = ("unet", "cnn_early", "cnn")

@@ -26,6 +26,8 @@ __all__ = ["NetworkColorizer", "NetworkLearner", "augment", "network_targets", "
 AB_STRIDE = 4  # a,b are predicted at a quarter of the input's side …
 STRIDE = 32  # … and the smallest feature maps have a 32nd of it, so that sides must be multiples of 32
 AB_SCALE = 128.0  # the network's ±1 stands for a,b of ±128
+#: XLA, Keras's default, is what JAX is made for; TensorFlow's own convolutions on a CPU, oneDNN's, are faster than its.
+JIT = keras.backend.backend() == "jax"
 _ABOUT = "colorlib.json"  # beside Keras's own files in the archive: what the model is besides its network
 
 
@@ -177,8 +179,7 @@ class NetworkLearner:
                  draw: Callable[[int], tuple[np.ndarray, np.ndarray]]):
         self.finished = False
         self._network, self._draw = network, draw
-        # XLA, Keras's default, takes longer here: its convolutions on a CPU are slower than oneDNN's.
-        network.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
+        network.compile(optimizer, loss, jit_compile=JIT)
         optimizer.build(network.trainable_variables)
 
     def step(self, iteration: int) -> float:

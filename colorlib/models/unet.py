@@ -24,7 +24,7 @@ from .base import check_photos
 from .network import (AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, cosine_schedule,
                       network_targets)
 
-__all__ = ["UNet", "build_unet", "LOSSES"]
+__all__ = ["UNet", "UNetLearner", "build_unet", "LOSSES"]
 
 WARM_UP = 100
 _TOLERANCE = 20.0  # a squared error of a,b below which `relative_error` hardly asks for less
@@ -111,7 +111,8 @@ class UNet(NetworkColorizer):
         progress : bool
             Show how far it is, on a terminal or in a notebook.
         start : keras.Model, optional
-            Take the first weights from this network of the same shape instead of drawing them.
+            Take the first weights from this network instead of drawing them; those of a layer that has another shape
+            there are drawn.
 
         Returns
         -------
@@ -129,8 +130,10 @@ class UNet(NetworkColorizer):
         self.size_ = self.size
         self.network_ = self.build()
         if start is not None:
-            self.network_.set_weights(start.get_weights())
-        learner = _Learner(self, photos)
+            for layer, trained in zip(self.network_.layers, start.layers):
+                if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:
+                    layer.set_weights(trained.get_weights())
+        learner = self._learner(photos)
         observer = None
         if observe is not None:
             def observer(iteration):
@@ -144,8 +147,24 @@ class UNet(NetworkColorizer):
 
     def _run(self, lightness: np.ndarray):
         """Predict for the image and for its mirror image, and take the mean: the network has no left and right."""
-        ab = self.network_(np.concatenate([lightness, lightness[:, :, ::-1]]), training=False)
+        ab = self._to_ab(self.network_(np.concatenate([lightness, lightness[:, :, ::-1]]), training=False))
         return (ab[:1] + ops.flip(ab[1:], axis=2)) / 2
+
+    def _to_ab(self, outputs):
+        """Turn what the network puts out into a,b over 128."""
+        return outputs
+
+    def _loss(self, photos: np.ndarray) -> Callable:
+        return LOSSES[self.loss]
+
+    def _learner(self, photos: np.ndarray) -> "UNetLearner":
+        return UNetLearner(self, photos)
+
+    def scale_chroma(self, gain: float) -> "UNet":
+        """Scale all a,b that it will predict, by scaling the network's last layer."""
+        last = self.network_.get_layer("ab")
+        last.set_weights([gain * values for values in last.get_weights()])
+        return self
 
     def _calibrate(self, photos: np.ndarray) -> float:
         """Scale the last layer by the gain with the least relative error on photos; return it."""
@@ -156,15 +175,15 @@ class UNet(NetworkColorizer):
             square, product, rest = (np.mean(a * b) for a, b in ((predicted,) * 2, (predicted, true), (true,) * 2))
             errors += np.log(2 * (_GAINS**2 * square - 2 * _GAINS * product + rest) + _TOLERANCE)
         gain = float(_GAINS[errors.argmin()])
-        last = self.network_.get_layer("ab")
-        last.set_weights([gain * values for values in last.get_weights()])
+        self.scale_chroma(gain)
         return gain
 
     def _check_settings(self, photos: np.ndarray) -> None:
         self._check_sides(photos)
-        side = min(photos.shape[1:3])
         if self.loss not in LOSSES:
             raise ValueError(f"unknown loss {self.loss!r}: use one of {', '.join(LOSSES)}")
+        if not self.stages:
+            raise ValueError("stages is empty: give at least one, as (iterations, side)")
         for iterations, side in self.stages:
             if iterations < 1 or side < STRIDE or side % STRIDE:
                 raise ValueError(f"a stage of {iterations} iterations with crops of side {side}: give at least 1, and a "
@@ -172,7 +191,7 @@ class UNet(NetworkColorizer):
         if not 0 < self.zoom[0] <= self.zoom[1] <= 1:
             raise ValueError(f"zoom is {self.zoom}: give the smallest and the largest share of a photo's side, above 0 "
                              "and at most 1")
-        if side * self.zoom[0] < AB_STRIDE:
+        if min(photos.shape[1:3]) * self.zoom[0] < AB_STRIDE:
             raise ValueError(f"photos of {photos.shape[1]}×{photos.shape[2]} pixels are too small for zoom {self.zoom}")
 
 
@@ -253,8 +272,8 @@ def relative_error(true, predicted):
 LOSSES = {"relative": relative_error, "squared": squared_error, "absolute": absolute_error, "huber": huber_error}
 
 
-class _Learner(NetworkLearner):
-    """With crops at random zooms, and averaged weights."""
+class UNetLearner(NetworkLearner):
+    """What `train` trains: on crops at random zooms, with averaged weights."""
 
     def __init__(self, model: UNet, photos: np.ndarray):
         self._model = model
@@ -264,7 +283,7 @@ class _Learner(NetworkLearner):
         averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))  # a short training forgets its start too
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=model.weight_decay, global_clipnorm=1.0,
                                            use_ema=True, ema_momentum=averaging)
-        super().__init__(model.network_, optimizer, LOSSES[model.loss], self._batch)
+        super().__init__(model.network_, optimizer, model._loss(photos), self._batch)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
