@@ -204,24 +204,27 @@ def _lightness(gray: np.ndarray) -> np.ndarray:
 
 @cache
 def _table(curve: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Sample a curve on [0, 1]: its values at `_CURVE_STEPS` + 1 even steps, and what each adds until the next."""
-    values = curve(np.linspace(0, 1, _CURVE_STEPS + 1))
-    return values.astype(np.float32), np.diff(values, append=values[-1]).astype(np.float32)
+    """Cut a curve on [0, 1] into `_CURVE_STEPS` straight lines: each one's value at 0 and slope; the last one twice."""
+    points = np.linspace(0, 1, _CURVE_STEPS + 1)
+    values = curve(points)
+    slopes = np.diff(values) * _CURVE_STEPS
+    slopes = np.append(slopes, slopes[-1])
+    return (values - slopes * points).astype(np.float32), slopes.astype(np.float32)
 
 
 def _look_up(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
     """Evaluate a curve: on [0, 1] by linear interpolation in its table, elsewhere by the curve itself."""
-    values, differences = _table(curve)
-    position = points * np.float32(_CURVE_STEPS)
-    whole = np.floor(position)
-    position -= whole
-    index = whole.astype(np.intp)
-    result = differences.take(index, mode="clip")
-    result *= position
-    result += values.take(index, mode="clip")
     if points.min() < 0 or points.max() > 1:
+        result = _look_up(curve, np.clip(points, 0, 1))
         elsewhere = (points < 0) | (points > 1)
         result[elsewhere] = curve(points[elsewhere])
+        return result
+    offsets, slopes = _table(curve)
+    # By way of int32, since processors convert fractions to it several at a time.
+    line = (points * np.float32(_CURVE_STEPS)).astype(np.int32).astype(np.intp)
+    result = slopes.take(line, mode="clip")
+    result *= points
+    result += offsets.take(line, mode="clip")
     return result
 
 

@@ -107,7 +107,7 @@ def check_gray(gray: np.ndarray) -> np.ndarray:
         raise ValueError(f"gray has shape {gray.shape}: a gray image is 2-D, (H, W); make one with to_gray(photo)")
     if gray.dtype.kind != "f":
         raise ValueError(f"gray is of type {gray.dtype}: convert 8-bit values with astype('float32') / 255 first")
-    if gray.size == 0 or not np.isfinite(gray).all() or gray.min() < 0 or gray.max() > 1:
+    if gray.size == 0 or not (gray.min() >= 0 and gray.max() <= 1):  # false of NaN too
         raise ValueError("gray must hold finite values in [0, 1], and at least one")
     return gray.astype(np.float32, copy=False)
 
@@ -119,7 +119,7 @@ def check_photos(photos: np.ndarray) -> np.ndarray:
         raise ValueError(f"photos have shape {photos.shape}: they are (N, H, W, 3) with at least one photo")
     if photos.dtype.kind != "f":
         raise ValueError(f"photos are of type {photos.dtype}: convert 8-bit values with astype('float32') / 255 first")
-    if not np.isfinite(photos).all() or photos.min() < 0 or photos.max() > 1:
+    if not (photos.min() >= 0 and photos.max() <= 1):  # false of NaN too
         raise ValueError("photos must hold finite values in [0, 1]")
     return photos.astype(np.float32, copy=False)
 

@@ -1,7 +1,7 @@
 """Linear regression from a gray 3×3 neighbourhood to the color of the pixel at its center."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from .base import Colorizer, check_photos, read_arrays, write_arrays
 __all__ = ["LinearPatches", "Moments", "patch_moments"]
 
 TARGETS = {"rgb": 3, "ab": 2}
-_BAND_PIXELS = 1 << 13
+_BAND_PIXELS = 1 << 14
 _BLOCK_ROWS = 1 << 10  # products this small stay on one BLAS thread, and the bands run in parallel instead
 
 
@@ -39,14 +39,19 @@ class Moments:
     comoments: np.ndarray
 
     @classmethod
-    def of(cls, columns: np.ndarray) -> "Moments":
-        """Take the moments of a table given as columns: float64, shape (columns, rows). Its values are overwritten."""
-        mean = columns.mean(axis=1)
-        columns -= mean[:, None]
-        whole = columns.shape[1] // _BLOCK_ROWS * _BLOCK_ROWS
-        blocks = columns[:, :whole].reshape(len(columns), -1, _BLOCK_ROWS).transpose(1, 0, 2)
-        rest = columns[:, whole:]
-        return cls(columns.shape[1], mean, (blocks @ blocks.transpose(0, 2, 1)).sum(axis=0) + rest @ rest.T)
+    def of(cls, columns: Sequence[np.ndarray]) -> "Moments":
+        """Take the moments of a table given as its columns: arrays of numbers, all of one shape."""
+        # A column of ones gives the sums of the others; less their first values, these lose no digits to large means.
+        table = np.stack([np.ones_like(columns[0]), *columns], dtype=np.float64).reshape(1 + len(columns), -1)
+        first = table[1:, 0].copy()
+        table[1:] -= first[:, None]
+        rows = table.shape[1]
+        whole = rows // _BLOCK_ROWS * _BLOCK_ROWS
+        blocks, rest = table[:, :whole].reshape(len(table), -1, _BLOCK_ROWS).transpose(1, 0, 2), table[:, whole:]
+        # Without the ones on the right: numpy takes a slower routine for a matrix times its own transpose.
+        products = (blocks @ blocks[:, 1:].transpose(0, 2, 1)).sum(axis=0) + rest @ rest[1:].T
+        mean = products[0] / rows
+        return cls(rows, first + mean, products[1:] - np.outer(mean, products[0]))
 
     def __add__(self, other: "Moments") -> "Moments":
         rows = self.rows + other.rows
@@ -88,9 +93,8 @@ def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str
             gray, colors = to_gray(photo), photo if target == "rgb" else split_lab(photo)[1]
 
             def band_moments(rows: slice) -> Moments:
-                planes = patch_planes(gray[rows.start:rows.stop + 2], center)
-                planes += list(np.moveaxis(colors[rows.start + 1:rows.stop + 1, 1:-1], -1, 0))
-                return Moments.of(np.stack(planes, dtype=np.float64).reshape(len(planes), -1))
+                inputs = patch_planes(gray[rows.start:rows.stop + 2].astype(np.float64), center)
+                return Moments.of([*inputs, *np.moveaxis(colors[rows.start + 1:rows.stop + 1, 1:-1], -1, 0)])
 
             for moments in pool.map(band_moments, _row_bands(gray.shape[0] - 2, gray.shape[1])):
                 total = moments if total is None else total + moments
