@@ -2,8 +2,8 @@
 
 Results depend on the notebook's code cells (not on its prose), on its section of ``notebooks/profiles.toml``, on the
 modules of `colorlib` that it imports directly or through others (not on their comments and docstrings), on the photos,
-on the versions of the packages and, where it reads them, on people's answers to the real-or-fake test. They also
-depend on every earlier notebook, whose results it may load, unless its section of ``profiles.toml`` names those it
+on the versions of the packages and, where it reads them, on people's answers to the real-or-fake test and on the
+shipped weights. They also depend on every earlier notebook, whose results it may load, unless its section of ``profiles.toml`` names those it
 loads from: ``needs = ["03_linear_regression"]``, or ``needs = []``.
 """
 
@@ -49,9 +49,10 @@ def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: 
         modules = {module: _code_of(file) for module, file in _imported_modules("\n".join(code)).items()}
         others = {other: [len(missing_photos(other)), _manifest(other)]
                   for other in COLLECTIONS if f'"{other}"' in "".join(code) + json.dumps(settings)}
-        answers = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(paths.ANSWERS.glob("*.csv"))
-                   if "paths.ANSWERS" in "".join(code)]
-        fingerprints[name] = _hash([shared, code, settings, modules, others, answers, [fingerprints[n] for n in needs]])
+        read = [hashlib.sha256(file.read_bytes()).hexdigest()
+                for folder, files in (("ANSWERS", "*.csv"), ("WEIGHTS", "unet.*")) if f"paths.{folder}" in "".join(code)
+                for file in sorted(getattr(paths, folder).glob(files))]
+        fingerprints[name] = _hash([shared, code, settings, modules, others, read, [fingerprints[n] for n in needs]])
     return fingerprints
 
 

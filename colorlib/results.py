@@ -102,6 +102,36 @@ class Run:
         paths.write_whole(self._figures / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
         return frame
 
+    def extend_table(self, name: str, frame, key: str):
+        """Add rows to a table that an earlier notebook recorded, whose table it stays; return the whole.
+
+        Parameters
+        ----------
+        name : str
+        frame : pandas.DataFrame
+            Rows with the table's columns.
+        key : str
+            Column that tells rows apart: those that have the value of a new row are replaced, so that running a
+            notebook twice adds its rows once.
+
+        Raises
+        ------
+        ValueError
+            If no such table was recorded, or the columns differ.
+        """
+        import pandas as pd
+
+        file = self._figures / "tables" / f"{name}.csv"
+        if name not in read_ledger(self._figures)["tables"]:
+            raise ValueError(f"there is no table {name!r} to add rows to: run the notebook that records it first")
+        table = pd.read_csv(file)
+        if list(table.columns) != list(frame.columns):
+            raise ValueError(f"rows with the columns {', '.join(frame)} don't fit into the table {name!r}, which has "
+                             f"{', '.join(table)}")
+        whole = pd.concat([table[~table[key].isin(frame[key])], frame], ignore_index=True)
+        paths.write_whole(file, whole.to_csv(index=False).encode())
+        return whole
+
     def record_figure(self, name: str, figure, alt: str):
         """Record a matplotlib figure as ``NAME.png``, and close it.
 

@@ -6,6 +6,8 @@ Kopf et al., "Joint bilateral upsampling", SIGGRAPH 2007: the idea to let the la
 He & Sun, "Fast guided filter", arXiv:1505.00996, 2015: the same in linear time, with local linear models.
 """
 
+import math
+
 import numpy as np
 from PIL import Image
 
@@ -32,6 +34,7 @@ def enlarge(planes: np.ndarray, shape: tuple[int, int], box: Box | None = None,
     -------
     ndarray of float32, shape (H, W, C)
     """
+    planes, box = _cut(planes, box)
     enlarged = np.empty((*shape, planes.shape[-1]), np.float32)
     for channel in range(planes.shape[-1]):
         plane = Image.fromarray(np.ascontiguousarray(planes[..., channel]))
@@ -63,8 +66,9 @@ def enlarge_guided(ab: np.ndarray, lightness: np.ndarray, box: Box | None = None
     ndarray of float32, shape (H, W, 2)
     """
     from scipy.ndimage import uniform_filter
+    ab, box = _cut(ab, box)
     height, width = ab.shape[:2]
-    left, top, right, bottom = box or (0, 0, width, height)
+    left, top, right, bottom = box
     small = Image.fromarray(np.ascontiguousarray(lightness, np.float32))
     small = np.asarray(small.resize((max(1, round(right - left)), max(1, round(bottom - top))), Image.BOX))
     small = np.pad(small, [(0, height - small.shape[0]), (0, width - small.shape[1])], mode="edge")
@@ -77,3 +81,14 @@ def enlarge_guided(ab: np.ndarray, lightness: np.ndarray, box: Box | None = None
     offset = mean_ab - slope * mean_l
     coefficients = enlarge(np.concatenate([mean(slope), mean(offset)], axis=-1), lightness.shape, box, Image.BILINEAR)
     return coefficients[..., :2] * lightness[..., None] + coefficients[..., 2:]
+
+
+def _cut(planes: np.ndarray, box: Box | None) -> tuple[np.ndarray, Box]:
+    """Cut planes down to the pixels that a box touches, and give the box in what is left.
+
+    Pillow keeps a box's edges, but its filters look beyond them: at the padding, which nothing is to be taken from.
+    """
+    left, top, right, bottom = box or (0, 0, planes.shape[1], planes.shape[0])
+    column, row = int(left), int(top)
+    return (planes[row:math.ceil(bottom), column:math.ceil(right)],
+            (left - column, top - row, right - column, bottom - row))

@@ -154,3 +154,16 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
         paths.write_whole(target, "not bytes")
     assert target.read_bytes() == b"first"
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def test_rows_are_added_to_another_notebooks_table_once(run_of):
+    first, second = run_of("01_first"), run_of("02_second")
+    first.record_table("board", pd.DataFrame({"model": ["a", "b"], "score": [1.0, 2.0]}))
+    for score in (3.0, 4.0):
+        whole = second.extend_table("board", pd.DataFrame({"model": ["c", "c"], "score": [score, 5.0]}), "model")
+    assert whole.to_dict("list") == {"model": ["a", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0]}
+    assert pd.read_csv(first.folder / "figures" / "tables" / "board.csv").equals(whole)
+    with pytest.raises(ValueError, match="no table 'bord' to add rows to"):
+        second.extend_table("bord", whole, "model")
+    with pytest.raises(ValueError, match="model, points don't fit into the table 'board', which has model, score"):
+        second.extend_table("board", pd.DataFrame({"model": ["c"], "points": [1]}), "model")

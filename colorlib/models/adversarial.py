@@ -8,10 +8,9 @@ judges patches, and the content loss beside it.
 Mao et al., "Least squares generative adversarial networks", ICCV 2017.
 """
 
-import keras
 import numpy as np
-from keras import layers, ops
 
+from ..backend import keras, layers, ops
 from .network import JIT
 from .unet import UNet, UNetLearner
 

@@ -8,10 +8,9 @@ colors and the annealed mean.
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
-from keras import ops
 
+from ..backend import keras, ops
 from ..color import rgb_to_lab, split_lab
 from .network import AB_SCALE
 from .unet import UNet, build_unet

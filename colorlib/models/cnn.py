@@ -15,10 +15,9 @@ Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICL
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
+from ..backend import keras, layers
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos
 from .network import (AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, cosine_schedule, network_targets,

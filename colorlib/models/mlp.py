@@ -12,10 +12,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
 
+from ..backend import keras, layers, ops
 from ..color import WHITE, XYZ_FROM_RGB, rgb_to_lab, split_lab, to_gray
 from ..patches import gray_patches, patch_targets
 from .base import Colorizer, check_photos, read_arrays, write_arrays

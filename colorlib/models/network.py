@@ -12,9 +12,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from ..backend import keras
 from ..color import gray_to_lightness, split_lab
 from ..paths import write_whole
 from ..photos import resize_photo

@@ -13,11 +13,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers, ops
 from PIL import Image
 
+from ..backend import keras, layers, ops
 from ..color import split_lab, to_gray
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos

@@ -1,0 +1,28 @@
+"""Keras, imported without the start-up notices of its backend.
+
+TensorFlow writes some of them past its own log level, straight to the process's standard error, where they would end up
+on the terminal beside the one line that a command has to say.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["keras", "layers", "ops"]
+
+
+@contextmanager
+def _standard_error_muted() -> Iterator[None]:
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with _standard_error_muted():
+    import keras
+    from keras import layers, ops
