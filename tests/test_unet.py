@@ -1,0 +1,339 @@
+"""The U-Net: any size, losses, crops, calibration, files, and training that survives a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from colorlib.color import gray_to_lightness, merge_lab, split_lab, to_gray
+from colorlib.models import load_model
+from colorlib.models.cnn import ConvNet
+from colorlib.models.network import network_targets
+from colorlib.models.unet import LOSSES, UNet, _crop, _Learner, build_unet
+from colorlib.photos import load_photos
+from colorlib.training import shuffled_batch
+
+SMALL = dict(filters=4, stages=((6, 32), (6, 64)), batch=2, size=64)
+
+
+@pytest.fixture(scope="module")
+def photos() -> np.ndarray:
+    return load_photos("bundled", 64, "train")
+
+
+@pytest.fixture(scope="module")
+def fitted(photos) -> UNet:
+    return UNet(**SMALL).fit(photos, progress=False)
+
+
+@pytest.fixture(scope="module")
+def learned(photos) -> UNet:
+    """One that knows a photo, so that its predictions are not nearly gray."""
+    return UNet(filters=4, stages=((80, 64),), batch=1, size=64, zoom=(1, 1), flip=False, lightness_jitter=0,
+                learning_rate=0.01).fit(photos[:1], progress=False)
+
+
+def weights_of(model: UNet) -> np.ndarray:
+    return np.concatenate([weights.ravel() for weights in model.network_.get_weights()])
+
+
+def copy_of(model: UNet, **changes) -> UNet:
+    """An unfitted model of the same settings."""
+    return UNet(**(model.settings | changes))
+
+
+# Predictions
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (1, 1), (3, 200), (65, 31), (301, 233)])
+def test_colors_any_size_at_the_lightness_of_the_gray_image(fitted, shape):
+    gray = np.random.default_rng(0).random(shape, np.float32)
+    rgb = fitted.colorize(gray)
+    assert rgb.shape == shape + (3,) and rgb.dtype == np.float32 and rgb.min() >= 0 and rgb.max() <= 1
+    np.testing.assert_allclose(split_lab(rgb)[0], gray_to_lightness(gray), atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (32, 96)])
+def test_a_mirrored_image_gets_the_mirrored_colors(learned, shape):
+    gray = np.random.default_rng(0).random(shape, np.float32)
+    ab = learned.predict_ab(gray)
+    np.testing.assert_allclose(learned.predict_ab(gray[:, ::-1])[:, ::-1], ab, atol=1e-3)
+    assert np.abs(ab[:, ::-1] - ab).mean() > 0.1
+
+
+def test_a_and_b_come_at_a_quarter_of_the_side_and_are_linear_in_the_features():
+    network = build_unet(4, outputs=3)
+    lightness = np.random.default_rng(0).random((2, 96, 64, 1), np.float32)
+    both = keras.Model(network.input, [network.output, network.get_layer("features").output])
+    outputs, features = (keras.ops.convert_to_numpy(values) for values in both(lightness, training=False))
+    assert outputs.shape == (2, 24, 16, 3)
+    kernel, bias = network.get_layer("ab").get_weights()
+    np.testing.assert_allclose(features @ kernel[0, 0] + bias, outputs, atol=1e-4)
+
+
+# Learning
+
+
+def test_learns_one_photo_better_than_leaving_it_gray(learned, photos):
+    losses = learned.history_.losses
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.5
+    true = split_lab(photos[0])[1]
+    assert np.abs(learned.predict_ab(to_gray(photos[0])) - true).mean() < 0.8 * np.abs(true).mean()
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_the_loss_is_the_one_asked_for(photos, loss):
+    """At first a,b are nearly gray: the loss is about that of gray."""
+    model = UNet(**SMALL | dict(loss=loss, stages=((2, 64),))).fit(photos, progress=False)
+    _, ab = _Learner(model, photos)._batch(1)
+    gray = keras.ops.convert_to_numpy(LOSSES[loss](ab, np.zeros_like(ab))).mean()
+    assert model.history_.losses[0] == pytest.approx(float(gray), rel=0.3)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(fitted, photos):
+    again, other = UNet(**SMALL).fit(photos, progress=False), UNet(**SMALL, seed=1).fit(photos, progress=False)
+    np.testing.assert_array_equal(weights_of(again), weights_of(fitted))
+    assert not np.array_equal(weights_of(other), weights_of(fitted))
+
+
+def test_looking_at_the_training_shows_the_averaged_weights_and_changes_nothing(fitted, photos):
+    gray = to_gray(photos[0])
+    model = UNet(**SMALL).fit(photos, observe=lambda model, i: {"ab": model.predict_ab(gray)}, observe_at=(3, 7, 12),
+                              progress=False)
+    assert sorted(model.history_.observations) == [3, 7, 12]
+    np.testing.assert_array_equal(weights_of(model), weights_of(fitted))
+    np.testing.assert_array_equal(model.history_.observations[12]["ab"], model.predict_ab(gray))
+
+
+def test_starts_from_the_weights_of_another_network(fitted, photos):
+    model = UNet(**SMALL | dict(seed=5, learning_rate=0.0)).fit(photos, start=fitted.network_, progress=False)
+    for mine, given in zip(model.network_.trainable_variables, fitted.network_.trainable_variables, strict=True):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(given), rtol=1e-5,
+                                   atol=1e-7)
+
+
+def test_photos_are_left_as_they_are(photos):
+    before = photos.copy()
+    UNet(**SMALL).fit(photos, validation=photos[:1], progress=False)
+    np.testing.assert_array_equal(photos, before)
+
+
+# Crops
+
+
+def batch_of(model: UNet, photos: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+    model.network_ = model.build()
+    return _Learner(model, photos)._batch(iteration)
+
+
+def test_the_crops_of_a_stage_have_its_side(photos):
+    model = UNet(**SMALL | dict(stages=((2, 32), (1, 96), (3, 64)), batch=3))
+    sides = []
+    for iteration in range(1, 7):
+        lightness, ab = batch_of(model, photos, iteration)
+        assert ab.shape == (3, lightness.shape[1] // 4, lightness.shape[2] // 4, 2)
+        assert lightness.shape[1:] == (lightness.shape[1], lightness.shape[1], 1)
+        sides.append(lightness.shape[1])
+    assert sides == [32, 32, 96, 64, 64, 64] and model.iterations == 6
+
+
+def test_a_crop_of_a_whole_photo_is_the_photo(photos):
+    model = UNet(**SMALL | dict(stages=((9, 64),), zoom=(1, 1), flip=False, lightness_jitter=0, batch=3))
+    lightness, ab = batch_of(model, photos, 2)
+    chosen = shuffled_batch(len(photos), 3, model.seed, 2)
+    expected_lightness, expected_ab = network_targets(photos[chosen])
+    np.testing.assert_allclose(lightness, expected_lightness, atol=1e-3)
+    np.testing.assert_allclose(ab, expected_ab, atol=1e-3)
+
+
+@pytest.mark.parametrize("box", [(8, 4, 40, 36), (9.3, 13.7, 50.1, 54.5), (20, 16, 36, 60)])
+@pytest.mark.parametrize("side", [32, 64])
+def test_a_crop_shows_the_same_place_in_lightness_and_colors(box, side):
+    rows, columns = np.mgrid[:64, :64].astype(np.float32) / 64
+    lightness, colors = (rows + columns)[..., None], np.stack([columns, rows], axis=-1)
+    ab = colors.reshape(16, 4, 16, 4, 2).mean(axis=(1, 3))
+    cut_lightness, cut_ab = _crop(lightness, ab, box, side)
+    means = cut_lightness.reshape(side // 4, 4, side // 4, 4).mean(axis=(1, 3))
+    np.testing.assert_allclose(cut_ab.sum(axis=-1), means, atol=0.01)
+    left, top, right, bottom = box
+    middles = (np.arange(side // 4) + 0.5) / (side // 4)
+    np.testing.assert_allclose(cut_ab[0, :, 0], (left + (right - left) * middles - 0.5) / 64, atol=0.01)
+    np.testing.assert_allclose(cut_ab[:, 0, 1], (top + (bottom - top) * middles - 0.5) / 64, atol=0.01)
+
+
+# Losses: of one photo of 1×2 pixels, errors of 3 and 4 and of 0 and 24 units of a,b
+
+TRUE = np.array([[[[10, 20], [-5, 8]]]]) / 128
+PREDICTED = np.array([[[[13, 16], [-5, 32]]]]) / 128
+
+
+@pytest.mark.parametrize("loss, value", [
+    ("squared", (9 + 16 + 0 + 576) / 4 / 128**2),
+    ("absolute", (3 + 4 + 0 + 24) / 4 / 128),
+    ("huber", (0.045 + 0.08 + 0 + 1.9) / 4),
+    ("relative", np.log(2 * (9 + 16 + 0 + 576) / 4 + 20))])
+def test_a_loss_is_what_it_is_by_hand(loss, value):
+    both = LOSSES[loss](np.repeat(TRUE, 2, axis=0), np.concatenate([PREDICTED, TRUE]))
+    nothing = np.log(20) if loss == "relative" else 0
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(both), [value, nothing], rtol=1e-4, atol=1e-6)
+
+
+def test_half_the_relative_error_counts_the_same_for_a_nearly_gray_and_a_colorful_photo():
+    pattern = np.random.default_rng(0).standard_normal((1, 8, 8, 2)) / 128
+    true = np.concatenate([25 * pattern, 80 * pattern])
+
+    def falls(loss):
+        """By how much the loss of each falls from gray to colors that are half as strong as the true ones."""
+        return keras.ops.convert_to_numpy(LOSSES[loss](true, 0 * true) - LOSSES[loss](true, true / 2))
+
+    np.testing.assert_allclose(falls("relative"), np.log(4), rtol=0.05)
+    weak, strong = falls("squared")
+    assert strong > 9 * weak
+
+
+def test_below_the_tolerance_the_relative_error_hardly_asks_for_less():
+    error = np.full((1, 4, 4, 2), 1 / 128)
+    fall = LOSSES["relative"](error, 0 * error) - LOSSES["relative"](error, error)
+    assert 0 < keras.ops.convert_to_numpy(fall)[0] < 0.1
+
+
+# Calibration
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.9, 1.2])
+def test_finds_by_how_much_the_colors_are_too_strong_or_too_weak(learned, photos, gain):
+    """Validation photos whose true a,b are so many times those that it predicts."""
+    gray = to_gray(photos[0])
+    true, outside = merge_lab(gray_to_lightness(gray), gain * learned.predict_ab(gray))
+    assert outside < gray.size / 100
+    model = copy_of(learned).fit(photos[:1], validation=true[None], progress=False)
+    assert model.gain_ == pytest.approx(gain, abs=0.021)
+    np.testing.assert_allclose(model.predict_ab(gray), model.gain_ * learned.predict_ab(gray), atol=1e-3)
+
+
+def test_no_other_gain_has_a_smaller_error_on_the_photos_kept_aside(fitted, photos):
+    validation = load_photos("bundled", 64, "test")
+    model = UNet(**SMALL).fit(photos, validation=validation, progress=False)
+    true = split_lab(validation)[1] / 128
+    predicted = np.stack([fitted.predict_ab(to_gray(photo)) for photo in validation]) / 128
+    errors = {gain: float(np.mean(keras.ops.convert_to_numpy(LOSSES["relative"](true, np.float32(gain) * predicted))))
+              for gain in (0.3, 0.5, 0.8, 1.0, 1.2, 1.5, model.gain_)}
+    assert errors[model.gain_] <= min(errors.values()) + 1e-5 and model.gain_ != 1
+
+
+def test_without_photos_kept_aside_nothing_is_scaled(fitted):
+    assert fitted.gain_ == 1
+
+
+# Files
+
+
+def test_saved_and_loaded_it_predicts_the_same(learned, photos, tmp_path):
+    learned.save(tmp_path / "unet-small.keras")
+    loaded = load_model(tmp_path / "unet-small.keras")
+    gray = to_gray(photos[0])
+    np.testing.assert_array_equal(loaded.predict_ab(gray), learned.predict_ab(gray))
+    assert type(loaded) is UNet and loaded.settings == learned.settings and loaded.size_ == learned.size_
+    assert loaded.parameters == learned.parameters == learned.network_.count_params() > 1000
+
+
+def test_in_half_precision_the_file_is_smaller_and_the_colors_nearly_the_same(learned, photos, tmp_path):
+    learned.save(tmp_path / "unet.keras")
+    learned.save(tmp_path / "unet-half.keras", half=True)
+    sizes = [(tmp_path / name).stat().st_size for name in ("unet.keras", "unet-half.keras")]
+    assert sizes[0] - sizes[1] > 1.8 * learned.parameters  # two bytes less each
+    gray = to_gray(photos[0])
+    whole, half = learned.predict_ab(gray), load_model(tmp_path / "unet-half.keras").predict_ab(gray)
+    assert 0 < np.abs(half - whole).mean() < 0.02 * np.abs(whole).mean()
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_keras_reads_the_file_which_holds_no_memory_of_the_optimizer(learned, tmp_path, half):
+    learned.save(tmp_path / "unet.keras", half)
+    network = keras.saving.load_model(tmp_path / "unet.keras")
+    assert network.optimizer is None and network.count_params() == learned.parameters
+    for read, kept in zip(network.get_weights(), learned.network_.get_weights(), strict=True):
+        np.testing.assert_allclose(read.astype(np.float32), kept, rtol=1e-3, atol=1e-6)
+    assert (tmp_path / "unet.keras").stat().st_size < (2 if half else 4) * learned.parameters + 150_000
+
+
+def test_loading_something_else_names_the_file(photos, tmp_path):
+    with pytest.raises(ValueError, match="unet.keras does not exist: fit the model"):
+        UNet.load(tmp_path / "unet.keras")
+    np.savez(tmp_path / "unet.npz", x=1)
+    (tmp_path / "unet.npz").rename(tmp_path / "unet.keras")
+    with pytest.raises(ValueError, match="unet.keras is not a saved UNet"):
+        load_model(tmp_path / "unet.keras")
+    (tmp_path / "unet-empty.keras").write_bytes(b"")
+    with pytest.raises(ValueError, match="unet-empty.keras is not a saved UNet"):
+        load_model(tmp_path / "unet-empty.keras")
+    ConvNet(filters=4, iterations=1).fit(photos, progress=False).save(tmp_path / "unet-wrong.keras")
+    with pytest.raises(ValueError, match="unet-wrong.keras is a saved model of the kind 'cnn', not 'unet'"):
+        load_model(tmp_path / "unet-wrong.keras")
+
+
+def test_half_a_file_names_itself(learned, tmp_path):
+    learned.save(tmp_path / "unet.keras")
+    content = (tmp_path / "unet.keras").read_bytes()
+    (tmp_path / "unet.keras").write_bytes(content[:len(content) // 2])
+    with pytest.raises(ValueError, match="unet.keras is not a saved UNet"):
+        UNet.load(tmp_path / "unet.keras")
+
+
+# Settings
+
+
+@pytest.mark.parametrize("settings, size, message", [
+    (dict(loss="cubed"), 64, "unknown loss 'cubed': use one of relative, squared, absolute, huber"),
+    (dict(stages=((5, 32), (5, 48))), 64, "crops of side 48: .* multiple of 32"),
+    (dict(stages=((5, 0),)), 64, "crops of side 0"),
+    (dict(stages=((0, 32),)), 64, "a stage of 0 iterations"),
+    (dict(stages=()), 64, "stages is empty: give at least one"),
+    (dict(zoom=(0, 1)), 64, r"zoom is \(0, 1\): .* above 0 and at most 1"),
+    (dict(zoom=(0.5, 1.1)), 64, r"zoom is \(0.5, 1.1\)"),
+    (dict(zoom=(0.9, 0.5)), 64, r"zoom is \(0.9, 0.5\)"),
+    (dict(zoom=(0.1, 1)), 32, "photos of 32×32 pixels are too small for zoom"),
+    (dict(), 50, "photos of 50×50 pixels: sides must be multiples of 32")])
+def test_says_what_is_wrong_with_settings(settings, size, message):
+    with pytest.raises(ValueError, match=message):
+        UNet(**SMALL | settings).fit(load_photos("bundled", size, "train"), progress=False)
+
+
+def test_says_what_is_wrong_with_photos(photos):
+    with pytest.raises(ValueError, match="photos are of type uint8"):
+        UNet(**SMALL).fit((255 * photos).astype(np.uint8))
+    with pytest.raises(ValueError, match="finite values"):
+        UNet(**SMALL).fit(photos * 2)
+
+
+# Survival
+
+
+def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(photos, tmp_path):
+    settings = SMALL | dict(stages=((30, 32), (20, 64)))
+    program = f"""
+import colorlib.training
+colorlib.training.CHECKPOINT_SECONDS = 0.0
+from colorlib.models.unet import UNet
+from colorlib.photos import load_photos
+photos, validation = (load_photos("bundled", 64, split) for split in ("train", "test"))
+model = UNet(**{settings}).fit(photos, validation, checkpoint="checkpoint.npz", progress=False)
+model.save("unet.keras")
+"""
+    checkpoint = tmp_path / "checkpoint.npz"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.005)
+    time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path).returncode == 0
+    whole = UNet(**settings).fit(photos, load_photos("bundled", 64, "test"), progress=False)
+    np.testing.assert_array_equal(weights_of(UNet.load(tmp_path / "unet.keras")), weights_of(whole))
+    assert os.listdir(tmp_path) == ["unet.keras"]

@@ -1,0 +1,143 @@
+"""The weights that ship: what the command learns from, what it writes, and that it survives a kill."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from colorlib import paths
+from colorlib.color import to_gray
+from colorlib.models import load_model
+from colorlib.photos import load_photos
+from colorlib.weights import _log, make_weights, training_photos
+
+SMALL = dict(sources=("bundled",), photo_size=64, filters=4, stages=((6, 32), (6, 64)), batch=2, size=64,
+             progress=False)
+FOLDERS = ("DATA", "RAW", "CACHE", "BUILD")
+
+
+def isolate(folder) -> dict:
+    """Prepare a machine on which only bundled photos are at hand: folders of the project, by name."""
+    data = folder / "data"
+    data.mkdir()
+    for manifest in paths.DATA.glob("*.csv"):
+        text = manifest.read_text("utf-8").replace("raw.githubusercontent.com", "photos.invalid")
+        (data / manifest.name).write_text(text, "utf-8")
+    return dict(zip(FOLDERS, (data, data / "raw", data / "cache", folder / "build")))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> SimpleNamespace:
+    """The weights made at once: their folder, that of the work on them, and what the command gave."""
+    folder = tmp_path_factory.mktemp("weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COLORLIB_DATA_DIR", raising=False)
+        for name, path in isolate(folder).items():
+            patch.setattr(paths, name, path)
+        about = make_weights(folder / "out", **SMALL)
+    return SimpleNamespace(folder=folder / "out", work=folder / "build" / "weights", about=about)
+
+
+def pixels(photos: np.ndarray) -> set[bytes]:
+    return {photo.tobytes() for photo in photos}
+
+
+def test_photos_kept_aside_are_not_learned_from_and_test_photos_are_in_neither():
+    photos, validation = training_photos(("bundled",), 64)
+    kept = np.concatenate([split.photos for split in validation])
+    every = pixels(load_photos("bundled", 64, "train"))
+    assert len(photos) == 4 and len(kept) == 1 and photos.shape[1:] == kept.shape[1:] == (64, 64, 3)
+    assert not pixels(photos) & pixels(kept) and pixels(photos) | pixels(kept) == every
+    assert not pixels(load_photos("bundled", 64, "test")) & every
+    names = [name for split in validation for name in split.photo_names]
+    assert len(names) == len(kept) and [split.name for split in validation] == ["bundled"]
+
+
+def test_writes_weights_that_color_and_says_how_they_came_about(made):
+    assert sorted(os.listdir(made.folder)) == ["README.md", "unet.json", "unet.keras"]
+    gray = to_gray(load_photos("bundled", 50, "test")[0])
+    rgb = load_model(made.folder / "unet.keras").colorize(gray)
+    assert rgb.shape == (50, 50, 3) and np.ptp(rgb, axis=-1).max() > 0
+    about = json.loads((made.folder / "unet.json").read_text("utf-8"))
+    assert about == json.loads(json.dumps(made.about))
+    assert about["parameters"] == load_model(made.folder / "unet.keras").parameters
+    assert about["settings"]["stages"] == [[6, 32], [6, 64]] and about["photos"] == {"learned from": 4, "bundled": 1}
+
+
+def test_what_could_not_be_scored_is_said_and_the_rest_is_scored(made):
+    assert sorted(made.about["scores"]) == ["gray test", "unet test"]
+    assert [notice.split(" is left out")[0] for notice in made.about["notices"]] == ["The split bsds500",
+                                                                                     "The split imagenet800"]
+    assert all("can't be reached" in notice for notice in made.about["notices"])
+    gray, unet = made.about["scores"]["gray test"], made.about["scores"]["unet test"]
+    assert gray["photos"] == unet["photos"] == 2 and abs(gray["skill_db"]) < 1e-6
+    assert unet["skill_db"] == pytest.approx(unet["psnr_rgb"] - gray["psnr_rgb"], abs=1e-3)
+
+
+def test_the_numbers_of_the_card_are_those_of_the_file(made):
+    about = json.loads((made.folder / "unet.json").read_text("utf-8"))
+    card = (made.folder / "README.md").read_text("utf-8")
+    own, gray = about["scores"]["unet test"], about["scores"]["gray test"]
+    rows = [row.strip("| ").split(" | ") for row in card.splitlines() if row.startswith("| test")]
+    assert rows == [["test", "2", f"{own['psnr_rgb']:.2f}", f"{gray['psnr_rgb']:.2f}", f"{own['skill_db']:+.2f}",
+                     f"{own['delta_e_mean']:.2f}", f"{gray['delta_e_mean']:.2f}", f"{own['colorfulness_gap']:.1f}"]]
+    for words in (f"{about['parameters']:,} parameters", f"{about['keras']} wrote it, on {about['backend']}",
+                  "on 4 photos in batches of 2 crops, 6 of 32×32 pixels, then 6 of 64×64 pixels",
+                  f"{about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}", "1 of bundled",
+                  f"scaled by {about['gain']:.2f}"):
+        assert words in " ".join(card.split()), words
+
+
+def test_the_log_has_every_look_at_the_training(made):
+    with open(made.work / "log.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["iteration"]) for row in rows] == list(range(1, 13))
+    for row in rows:
+        seen = made.about["validation"][int(row["iteration"])]
+        for name in ("bundled skill_db", "bundled delta_e_mean"):
+            assert float(row[name]) == pytest.approx(seen[name], abs=6e-4)
+    assert os.listdir(made.work) == ["log.csv"]
+
+
+def test_a_log_goes_on_after_a_look_that_is_done_again_and_starts_anew_with_other_columns(tmp_path):
+    log = tmp_path / "log.csv"
+    for row in ({"iteration": 1, "a": 5}, {"iteration": 2, "a": 6}, {"iteration": 2, "a": 7}):
+        _log(log, row)
+    assert log.read_text("utf-8").split() == ["iteration,a", "1,5", "2,7"]
+    _log(log, {"iteration": 3, "b": 8})
+    assert log.read_text("utf-8").split() == ["iteration,b", "3,8"]
+
+
+def test_killed_and_called_again_it_ends_with_the_weights_of_an_uninterrupted_run(made, tmp_path):
+    program = f"""
+from pathlib import Path
+import colorlib.training
+from colorlib import paths
+from colorlib.weights import make_weights
+colorlib.training.CHECKPOINT_SECONDS = 0.0
+for name, path in {({name: str(path) for name, path in isolate(tmp_path).items()})}.items():
+    setattr(paths, name, Path(path))
+make_weights(Path("out"), **{SMALL})
+"""
+    variables = {name: value for name, value in os.environ.items() if name != "COLORLIB_DATA_DIR"}
+    checkpoint = tmp_path / "build" / "weights" / "checkpoint.npz"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=variables)
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    assert checkpoint.exists() and not (tmp_path / "out").exists()
+    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=variables).returncode == 0
+    assert not checkpoint.exists()
+    weights = [load_model(folder / "unet.keras").network_.get_weights() for folder in (tmp_path / "out", made.folder)]
+    for again, whole in zip(*weights, strict=True):
+        np.testing.assert_array_equal(again, whole)
+    about = json.loads((tmp_path / "out" / "unet.json").read_text("utf-8"))
+    assert about["scores"] == made.about["scores"] and about["gain"] == made.about["gain"]
