@@ -14,7 +14,7 @@ from colorlib.color import gray_to_lightness, merge_lab, split_lab, to_gray
 from colorlib.models import load_model
 from colorlib.models.cnn import ConvNet
 from colorlib.models.network import network_targets
-from colorlib.models.unet import LOSSES, UNet, _crop, _Learner, build_unet
+from colorlib.models.unet import LOSSES, UNet, UNetLearner, _crop, build_unet
 from colorlib.photos import load_photos
 from colorlib.training import shuffled_batch
 
@@ -90,7 +90,7 @@ def test_learns_one_photo_better_than_leaving_it_gray(learned, photos):
 def test_the_loss_is_the_one_asked_for(photos, loss):
     """At first a,b are nearly gray: the loss is about that of gray."""
     model = UNet(**SMALL | dict(loss=loss, stages=((2, 64),))).fit(photos, progress=False)
-    _, ab = _Learner(model, photos)._batch(1)
+    _, ab = UNetLearner(model, photos)._batch(1)
     gray = keras.ops.convert_to_numpy(LOSSES[loss](ab, np.zeros_like(ab))).mean()
     assert model.history_.losses[0] == pytest.approx(float(gray), rel=0.3)
 
@@ -128,7 +128,7 @@ def test_photos_are_left_as_they_are(photos):
 
 def batch_of(model: UNet, photos: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
     model.network_ = model.build()
-    return _Learner(model, photos)._batch(iteration)
+    return UNetLearner(model, photos)._batch(iteration)
 
 
 def test_the_crops_of_a_stage_have_its_side(photos):
