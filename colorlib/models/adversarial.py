@@ -10,8 +10,7 @@ Mao et al., "Least squares generative adversarial networks", ICCV 2017.
 
 import numpy as np
 
-from ..backend import keras, layers, ops
-from .network import JIT
+from ..backend import keras, layers
 from .unet import UNet, UNetLearner
 
 __all__ = ["UNetGAN", "build_discriminator"]
@@ -74,18 +73,18 @@ class _AdversarialLearner(UNetLearner):
         super().__init__(model, photos)
         self._discriminator = build_discriminator()
         network, rate = self._network, model.learning_rate
-        self._discriminator.compile(keras.optimizers.Adam(rate, beta_1=0.5), "mse", jit_compile=JIT)
+        self._discriminator.compile(keras.optimizers.Adam(rate, beta_1=0.5), "mse", **self._compiled)
         self._discriminator.optimizer.build(self._discriminator.trainable_variables)
         self._discriminator.trainable = False  # in the model of both, only the U-Net learns
         self._both = keras.Model(network.input, [network.output,
                                                  self._discriminator([network.input, network.output])])
         self._both.compile(network.optimizer, [model._loss(photos), "mse"], loss_weights=[1.0, model.adversarial],
-                           jit_compile=JIT)
+                           **self._compiled)
 
     def step(self, iteration: int) -> float:
         lightness, ab = self._draw(iteration)
-        made_up = self._network(lightness, training=False)
-        pairs = [np.concatenate([lightness, lightness]), ops.concatenate([ab, made_up])]
+        made_up = keras.ops.convert_to_numpy(self._network(lightness, training=False))
+        pairs = [np.concatenate([lightness, lightness]), np.concatenate([ab, made_up])]
         shape = self._discriminator.compute_output_shape([pairs[0].shape, pairs[1].shape])
         real = np.zeros(shape, np.float32)
         real[:len(ab)] = 1

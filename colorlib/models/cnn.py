@@ -185,7 +185,7 @@ class _Learner(NetworkLearner):
         self._best_error, self._best_iteration, self._best_weights = np.inf, 0, []
         schedule = cosine_schedule(model.learning_rate, model.iterations, WARM_UP)
         optimizer = keras.optimizers.Adam(schedule, weight_decay=model.weight_decay or None)
-        super().__init__(model.network_, optimizer, model.loss, self._batch)
+        super().__init__(model.network_, optimizer, model.loss, self._batch, model.iterations)
 
     def step(self, iteration: int) -> float:
         loss = super().step(iteration)

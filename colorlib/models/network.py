@@ -28,6 +28,7 @@ STRIDE = 32  # … and the smallest feature maps have a 32nd of it, so that side
 AB_SCALE = 128.0  # the network's ±1 stands for a,b of ±128
 #: XLA, Keras's default, is what JAX is made for; TensorFlow's own convolutions on a CPU, oneDNN's, are faster than its.
 JIT = keras.backend.backend() == "jax"
+EAGER_ITERATIONS = 6  # compiling the step takes longer than so many steps without it
 _ABOUT = "colorlib.json"  # beside Keras's own files in the archive: what the model is besides its network
 
 
@@ -173,13 +174,16 @@ class NetworkLearner:
         As `keras.Model.compile` takes it.
     draw : callable
         Called with an iteration's number; gives its inputs and targets.
+    iterations : int
+        How many there will be.
     """
 
     def __init__(self, network: keras.Model, optimizer: keras.Optimizer, loss: str | Callable,
-                 draw: Callable[[int], tuple[np.ndarray, np.ndarray]]):
+                 draw: Callable[[int], tuple[np.ndarray, np.ndarray]], iterations: int):
         self.finished = False
         self._network, self._draw = network, draw
-        network.compile(optimizer, loss, jit_compile=JIT)
+        self._compiled = {"run_eagerly": True} if iterations <= EAGER_ITERATIONS else {"jit_compile": JIT}
+        network.compile(optimizer, loss, **self._compiled)
         optimizer.build(network.trainable_variables)
 
     def step(self, iteration: int) -> float:

@@ -282,7 +282,7 @@ class UNetLearner(NetworkLearner):
         averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))  # a short training forgets its start too
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=model.weight_decay, global_clipnorm=1.0,
                                            use_ema=True, ema_momentum=averaging)
-        super().__init__(model.network_, optimizer, model._loss(photos), self._batch)
+        super().__init__(model.network_, optimizer, model._loss(photos), self._batch, model.iterations)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
