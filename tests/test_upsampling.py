@@ -39,9 +39,9 @@ def test_nothing_beyond_the_box_is_seen(resampling):
     spoilt = planes.copy()
     spoilt[:2], spoilt[9:], spoilt[:, :3], spoilt[:, 20:] = 1000, 1000, 1000, 1000
     box = (3, 2, 20, 9)
-    np.testing.assert_array_equal(enlarge(spoilt, (28, 68), box, resampling), enlarge(planes, (28, 68), box, resampling))
-    np.testing.assert_array_equal(enlarge(planes, (28, 68), box, resampling),
-                                  enlarge(planes[2:9, 3:20], (28, 68), None, resampling))
+    large = enlarge(planes, (28, 68), box, resampling)
+    np.testing.assert_array_equal(enlarge(spoilt, (28, 68), box, resampling), large)
+    np.testing.assert_array_equal(enlarge(planes[2:9, 3:20], (28, 68), None, resampling), large)
 
 
 def test_nothing_beyond_the_pixels_that_a_box_cuts_is_seen():
@@ -95,7 +95,7 @@ def test_where_the_lightness_is_even_colors_are_smoothed_not_sharpened():
 
 def test_a_higher_tolerance_takes_more_for_even():
     lightness, ab = edge_in_lightness()
-    errors = [np.abs(enlarge_guided(shrink(ab), lightness, tolerance=tolerance) - ab).mean() for tolerance in (1, 20, 200)]
+    errors = [np.abs(enlarge_guided(shrink(ab), lightness, tolerance=t) - ab).mean() for t in (1, 20, 200)]
     assert errors == sorted(errors) and errors[2] > 3 * errors[0]
 
 

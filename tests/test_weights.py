@@ -18,9 +18,8 @@ from colorlib.models import load_model
 from colorlib.photos import load_photos
 from colorlib.weights import _log, make_weights, training_photos
 
-NETWORK = dict(filters=4, batch=2, size=64)
-SMALL = dict(sources=("bundled",), photo_size=64, progress=False,
-             phases=(NETWORK | {"stages": ((4, 32), (2, 64))}, NETWORK | {"stages": ((4, 64),), "zoom": (0.9, 1.0)}))
+SMALL = dict(sources=("bundled",), photo_size=64, filters=4, stages=((3, 32), (3, 64)), batch=2, size=64,
+             progress=False)
 FOLDERS = ("DATA", "RAW", "CACHE", "BUILD")
 
 
@@ -51,7 +50,7 @@ def pixels(photos: np.ndarray) -> set[bytes]:
 
 
 def test_photos_kept_aside_are_not_learned_from_and_test_photos_are_in_neither():
-    (photos,), validation = training_photos(("bundled",), 64)
+    photos, validation = training_photos(("bundled",), 64)
     kept = np.concatenate([split.photos for split in validation])
     every = pixels(load_photos("bundled", 64, "train"))
     assert len(photos) == 4 and len(kept) == 1 and photos.shape[1:] == kept.shape[1:] == (64, 64, 3)
@@ -69,8 +68,7 @@ def test_writes_weights_that_color_and_says_how_they_came_about(made):
     about = json.loads((made.folder / "unet.json").read_text("utf-8"))
     assert about == json.loads(json.dumps(made.about))
     assert about["parameters"] == load_model(made.folder / "unet.keras").parameters
-    assert [phase["settings"]["stages"] for phase in about["phases"]] == [[[4, 32], [2, 64]], [[4, 64]]]
-    assert about["photos"] == {"learned from": 4, "bundled": 1}
+    assert about["settings"]["stages"] == [[3, 32], [3, 64]] and about["photos"] == {"learned from": 4, "bundled": 1}
 
 
 def test_what_could_not_be_scored_is_said_and_the_rest_is_scored(made):
@@ -91,8 +89,7 @@ def test_the_numbers_of_the_card_are_those_of_the_file(made):
     assert rows == [["test", "2", f"{own['psnr_rgb']:.2f}", f"{gray['psnr_rgb']:.2f}", f"{own['skill_db']:+.2f}",
                      f"{own['delta_e_mean']:.2f}", f"{gray['delta_e_mean']:.2f}", f"{own['colorfulness_gap']:.1f}"]]
     for words in (f"{about['parameters']:,} parameters", f"{about['keras']} wrote it, on {about['backend']}",
-                  "on 4 photos in batches of 2 crops: 4 of 32×32 pixels, 2 of 64×64 pixels, each showing 60% to 100%",
-                  "; then 4 of 64×64 pixels, each showing 90% to 100%",
+                  "on 4 photos in batches of 2 crops: 3 of 32×32 pixels, then 3 of 64×64 pixels",
                   f"{about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}", "1 of bundled",
                   f"scaled by {about['gain']:.2f}"):
         assert words in " ".join(card.split()), words
@@ -101,10 +98,9 @@ def test_the_numbers_of_the_card_are_those_of_the_file(made):
 def test_the_log_has_every_look_at_the_training(made):
     with open(made.work / "log.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["iteration"]) for row in rows] == list(range(1, 11))
-    looks = {i: seen for phase in made.about["phases"] for i, seen in phase["validation"].items()}
+    assert [int(row["iteration"]) for row in rows] == list(range(1, 7))
     for row in rows:
-        seen = looks[int(row["iteration"])]
+        seen = made.about["validation"][int(row["iteration"])]
         for name in ("bundled skill_db", "bundled delta_e_mean"):
             assert float(row[name]) == pytest.approx(seen[name], abs=6e-4)
     assert os.listdir(made.work) == ["log.csv"]
@@ -119,8 +115,7 @@ def test_a_log_goes_on_after_a_look_that_is_done_again_and_starts_anew_with_othe
     assert log.read_text("utf-8").split() == ["iteration,b", "3,8"]
 
 
-@pytest.mark.parametrize("phase", (0, 1))
-def test_killed_and_called_again_it_ends_with_the_weights_of_an_uninterrupted_run(made, tmp_path, phase):
+def test_killed_and_called_again_it_ends_with_the_weights_of_an_uninterrupted_run(made, tmp_path):
     program = f"""
 from pathlib import Path
 import colorlib.training
@@ -132,7 +127,7 @@ for name, path in {({name: str(path) for name, path in isolate(tmp_path).items()
 make_weights(Path("out"), **{SMALL})
 """
     variables = {name: value for name, value in os.environ.items() if name != "COLORLIB_DATA_DIR"}
-    checkpoint = tmp_path / "build" / "weights" / f"phase{phase}.checkpoint.npz"
+    checkpoint = tmp_path / "build" / "weights" / "checkpoint.npz"
     process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=variables)
     while process.poll() is None and not checkpoint.exists():
         time.sleep(0.005)

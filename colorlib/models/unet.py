@@ -141,7 +141,7 @@ class UNet(NetworkColorizer):
         self.history_: History = train(learner, self.iterations, observer, observe_at, checkpoint,
                                        self._identity(photos), progress)
         learner.finish()
-        self.gain_ = 1.0 if validation is None else self._calibrate(check_photos(validation))
+        self.gain_ = 1.0 if validation is None else self.calibrate(check_photos(validation))
         return self
 
     def _run(self, lightness: np.ndarray):
@@ -165,8 +165,19 @@ class UNet(NetworkColorizer):
         last.set_weights([gain * values for values in last.get_weights()])
         return self
 
-    def _calibrate(self, photos: np.ndarray) -> float:
-        """Scale the last layer by the gain with the least relative error on photos; return it."""
+    def calibrate(self, photos: np.ndarray) -> float:
+        """Scale the last layer by the gain with the least relative error on photos.
+
+        Parameters
+        ----------
+        photos : ndarray of float32, shape (N, H, W, 3)
+            sRGB in [0, 1]; photos that it did not learn from.
+
+        Returns
+        -------
+        float
+            The gain.
+        """
         errors = np.zeros(len(_GAINS))
         for photo in photos:
             true, predicted = split_lab(photo)[1], self.predict_ab(to_gray(photo))
