@@ -30,7 +30,6 @@ myst_substitutions = {name: number["text"] for name, number in NUMBERS.items()} 
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_mock_imports = ["keras", "tensorflow"]
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
