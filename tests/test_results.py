@@ -156,8 +156,8 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
 
 
-def test_rows_are_added_to_another_notebooks_table_once(run_of):
-    first, second = run_of("01_first"), run_of("02_second")
+def test_rows_are_added_to_another_notebooks_table_once(build):
+    first, second = start_run("01_first", "smoke"), start_run("02_second", "smoke")
     first.record_table("board", pd.DataFrame({"model": ["a", "b"], "score": [1.0, 2.0]}))
     for score in (3.0, 4.0):
         whole = second.extend_table("board", pd.DataFrame({"model": ["c", "c"], "score": [score, 5.0]}), "model")
