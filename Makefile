@@ -41,7 +41,7 @@ lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
 data: $(SETUP)  ## Download all photos now, for working offline later
 	@$(PYTHON) -m colorlib data
 
-weights: $(SETUP)  ## Train the network that ships in weights/, score it, write its model card (45 minutes, resumable)
+weights: $(SETUP)  ## Train the network that ships in weights/, score it, write its model card (resumable)
 	@$(PYTHON) -m colorlib weights
 
 bench: $(SETUP)  ## Time this library against what one would use instead

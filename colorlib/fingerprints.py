@@ -3,8 +3,8 @@
 Results depend on the notebook's code cells (not on its prose), on its section of ``notebooks/profiles.toml``, on the
 modules of `colorlib` that it imports directly or through others (not on their comments and docstrings), on the photos,
 on the versions of the packages and, where it reads them, on people's answers to the real-or-fake test and on the
-shipped weights. They also depend on every earlier notebook, whose results it may load, unless its section of ``profiles.toml`` names those it
-loads from: ``needs = ["03_linear_regression"]``, or ``needs = []``.
+shipped weights. They also depend on every earlier notebook, whose results it may load, unless its section of
+``profiles.toml`` names those it loads from: ``needs = ["03_linear_regression"]``, or ``needs = []``.
 """
 
 import ast

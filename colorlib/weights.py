@@ -18,7 +18,7 @@ __all__ = ["SETTINGS", "SOURCES", "make_weights", "training_photos"]
 
 #: Whose training photos the shipped network learns from.
 SOURCES = ("unsplash36", "bsds500", "imagenet800")
-#: Settings of the network that ships, made to fit 45 minutes on two cores.
+#: Settings of the network that ships.
 SETTINGS = {"filters": 32, "stages": ((9000, 96), (3000, 128), (2500, 192))}
 PHOTO_SIZE = 320
 VALIDATION_EVERY = 12  # one training photo in so many is kept aside
@@ -94,6 +94,8 @@ def make_weights(folder: Path = paths.WEIGHTS, sources: Sequence[str] = SOURCES,
     model = UNet(**settings)
     work = paths.BUILD / "weights"
     work.mkdir(parents=True, exist_ok=True)
+    if not (work / "checkpoint.npz").exists():
+        (work / "log.csv").unlink(missing_ok=True)  # of an earlier training
 
     def look(model: UNet, iteration: int) -> dict:
         scores = evaluate({"unet": model}, validation).groupby("split")[["skill_db", "delta_e_mean"]].mean()
@@ -126,7 +128,7 @@ def make_weights(folder: Path = paths.WEIGHTS, sources: Sequence[str] = SOURCES,
 
 
 def _log(path: Path, row: dict) -> None:
-    """Add a row to a table of text; its first row starts it anew."""
+    """Add a row to a table of text, in place of those that a resumed training does again."""
     text = io.StringIO()
     writer = csv.DictWriter(text, row)
     earlier = path.read_text("utf-8") if path.is_file() else ""
@@ -167,7 +169,7 @@ A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gr
 - Kept aside from the training photos, for calibration and for looking at the training: {kept}. No test photo was
   used to train, to calibrate or to choose anything.
 - Its loss is the logarithm of each photo's squared error, so that a nearly gray photo counts as much as a colorful one:
-  where the network can't know a color, it stays near gray. Its last layer was then scaled by {about['gain']:.2f}, the gain
+  which draws a color that the network can't know towards gray. Its last layer was then scaled by {about['gain']:.2f}, the gain
   with the least error on the photos kept aside.
 
 ## Scores on held-out photos, 256×256
