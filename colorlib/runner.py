@@ -1,6 +1,7 @@
 """Executes the report's notebooks in order, those that changed, each whole or not at all."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -125,6 +126,9 @@ def _execute(name: str, target: Path, profile: str, collection: str, previous: l
     for stale in (_record_file(target), target, failed):
         stale.unlink(missing_ok=True)
     status = _Status(name, len(code_cells(notebook)), previous)
+    # When interrupted they tell of the kernel that was ended, and a failure is told by the exception that it raises.
+    for logger in ("papermill", "asyncio"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
     try:
         with status, _environment():
             papermill.execute_notebook(

@@ -101,14 +101,16 @@ def test_interrupting_leaves_nothing_half_made(project, folder):
     process = subprocess.Popen(command("report", "--profile", "smoke", *ONLY), cwd=project, env=environment(project),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     part = folder / "notebooks" / "02_second.part.ipynb"
-    while '"execution_count": 2' not in (part.read_text("utf-8") if part.exists() else ""):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        while '"execution_count": 2' not in (part.read_text("utf-8") if part.exists() else ""):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
     assert process.returncode == 130 and errors == "interrupted\n"
     assert not list((folder / "notebooks").glob("02_*"))
-    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
 
 
 def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_so(project):
