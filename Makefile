@@ -33,7 +33,7 @@ site: $(SETUP)  ## Build the site from what is committed, executing nothing
 	@$(PYTHON) -m colorlib site
 
 test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
-	@$(PYTHON) -m pytest --nbval-lax --nbval-current-env tests notebooks
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env tests notebooks
 
 lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
 	@COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$(PHOTOS)" $(PYTHON) -m jupyterlab notebooks

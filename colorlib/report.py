@@ -69,9 +69,9 @@ def publish() -> None:
     Raises
     ------
     RuntimeError
-        If that run is missing or out of date, or a notebook shows where something lies on this machine.
+        If that run is missing, or a notebook shows where something lies on this machine.
     """
-    from .runner import read_notebooks, run_notebooks
+    from .runner import read_notebooks
 
     collection = DEFAULT_COLLECTIONS["full"]
     folder = paths.run_folder(collection, "full") / "notebooks"

@@ -153,10 +153,12 @@ class Run:
         if not alt.strip():
             raise ValueError(f"figure {name!r} has no alternative text: say in a sentence what it shows")
         self._enter("figures", name, {"alt": alt})
-        png, jpeg = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", dpi=FIGURE_DPI, bbox_inches="tight", facecolor="white")
+        drawn, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=FIGURE_DPI, bbox_inches="tight", facecolor="white")
         plt.close(figure)
-        Image.open(png).convert("RGB").save(jpeg, "JPEG", quality=85)
+        picture = Image.open(drawn).convert("RGB")  # matplotlib's has an alpha channel, which takes room for nothing
+        picture.save(png, "PNG", optimize=True)
+        picture.save(jpeg, "JPEG", quality=85)
         paths.write_whole(self._figures / f"{name}.png", png.getvalue())
         return _Picture(jpeg.getvalue(), alt)
 

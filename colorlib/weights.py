@@ -19,7 +19,7 @@ __all__ = ["SETTINGS", "SOURCES", "make_weights", "training_photos"]
 #: Whose training photos the shipped network learns from.
 SOURCES = ("unsplash36", "bsds500", "imagenet800")
 #: Settings of the network that ships.
-SETTINGS = {"filters": 32, "stages": ((9000, 96), (3000, 128), (2500, 192))}
+SETTINGS = {"filters": 48, "stages": ((12000, 96), (4000, 128), (2000, 192))}
 PHOTO_SIZE = 320
 VALIDATION_EVERY = 12  # one training photo in so many is kept aside
 LOOKS = 12  # at the validation photos, during training
@@ -164,8 +164,8 @@ A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gr
 
 - {about['parameters']:,} parameters, kept in half precision, which Keras reads ({about['keras']} wrote it, on {about['backend']}).
 - Trained on {photos['learned from']:,} photos in batches of {settings['batch']} crops: {stages}.
+  A share of {settings['dropout']:g} of its feature maps was left out at random in every step.
   That took {about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}.
-  There is no other setting of the command.
 - Kept aside from the training photos, for calibration and for looking at the training: {kept}. No test photo was
   used to train, to calibrate or to choose anything.
 - Its loss is the logarithm of each photo's squared error, so that a nearly gray photo counts as much as a colorful one:

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,15 @@ def command(*arguments: str) -> list[str]:
 
 def environment(root: Path) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "COLORLIB_PROFILE"} | {"PYTHONPATH": str(root)}
+
+
+def kill_at_checkpoint(program: str, folder: Path, checkpoint: Path, **options) -> None:
+    """Run a Python program in a folder, and kill it soon after it has written a checkpoint."""
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=folder, **options)
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
 
 
 def write_notebook(file: Path, *code: str, prose: str = "A title") -> None:

@@ -1,18 +1,18 @@
 """The convolutional network: any size, the same numbers again, and training that survives a kill."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 from colorlib.color import gray_to_lightness, split_lab, to_gray
 from colorlib.models import load_model
-from colorlib.models.cnn import ConvNet, build_network
+from colorlib.models.cnn import ConvNet
+from colorlib.models.network import build_network, cosine_rate
 from colorlib.photos import load_photos
+from conftest import kill_at_checkpoint
 
 SMALL = dict(filters=4, iterations=12)
 
@@ -108,7 +108,7 @@ def test_loading_something_else_names_the_file(tmp_path):
 
 
 def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(photos, tmp_path):
-    settings = SMALL | dict(iterations=60, validation_photos=1, flip=True)
+    settings = SMALL | dict(iterations=30, validation_photos=1, flip=True)
     program = f"""
 import colorlib.training
 colorlib.training.CHECKPOINT_SECONDS = 0.0
@@ -117,13 +117,7 @@ from colorlib.photos import load_photos
 model = ConvNet(**{settings}).fit(load_photos("bundled", 64, "train"), checkpoint="checkpoint.npz", progress=False)
 model.save("cnn.keras")
 """
-    checkpoint = tmp_path / "checkpoint.npz"
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
-    while process.poll() is None and not checkpoint.exists():
-        time.sleep(0.005)
-    time.sleep(0.02)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    kill_at_checkpoint(program, tmp_path, tmp_path / "checkpoint.npz")
     assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path).returncode == 0
     whole = ConvNet(**settings).fit(photos, progress=False)
     np.testing.assert_array_equal(weights_of(ConvNet.load(tmp_path / "cnn.keras")), weights_of(whole))
@@ -132,3 +126,11 @@ model.save("cnn.keras")
 
 def test_a_and_b_come_at_a_quarter_of_the_side():
     assert build_network(4).compute_output_shape((2, 96, 64, 1)) == (2, 24, 16, 2)
+
+
+def test_the_learning_rate_rises_along_a_line_and_falls_along_a_cosine():
+    rates = [cosine_rate(2.0, 100, 10, iteration) for iteration in range(1, 101)]
+    assert rates[4] == pytest.approx(1) and rates[9] == pytest.approx(2) == max(rates)
+    assert (rates[54] + rates[55]) / 2 == pytest.approx(1) and 0 < rates[-1] < 0.002
+    assert np.all(np.diff(rates[:10]) > 0) and np.all(np.diff(rates[9:]) < 0)
+    assert cosine_rate(2.0, 3, 10, 1) < 2  # so short a training has no warm-up

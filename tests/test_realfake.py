@@ -35,7 +35,7 @@ def page(pairs, tmp_path_factory):
 
 def answers(person: str, fooled: int = 10, catch_missed: int = 0, page: str = "p") -> list[list]:
     """The rows of a person who took the first ``fooled`` colorizations for real, right everywhere else."""
-    rows, missed = [list(realfake.COLUMNS)], 0
+    rows = [list(realfake.COLUMNS)]
     for trial in range(1, 51):
         kind = "practice" if trial <= 10 else "counted" if trial <= 46 else "catch"
         wrong = 10 < trial <= 10 + fooled or kind == "catch" and trial <= 46 + catch_missed

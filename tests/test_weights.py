@@ -3,10 +3,8 @@
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,8 +15,9 @@ from colorlib.color import to_gray
 from colorlib.models import load_model
 from colorlib.photos import load_photos
 from colorlib.weights import _log, make_weights, training_photos
+from conftest import kill_at_checkpoint
 
-SMALL = dict(sources=("bundled",), photo_size=64, filters=4, stages=((3, 32), (3, 64)), batch=2, size=64,
+SMALL = dict(sources=("bundled",), photo_size=64, filters=4, blocks=0, stages=((4, 32), (4, 64)), batch=2, size=64,
              progress=False)
 FOLDERS = ("DATA", "RAW", "CACHE", "BUILD")
 
@@ -68,7 +67,7 @@ def test_writes_weights_that_color_and_says_how_they_came_about(made):
     about = json.loads((made.folder / "unet.json").read_text("utf-8"))
     assert about == json.loads(json.dumps(made.about))
     assert about["parameters"] == load_model(made.folder / "unet.keras").parameters
-    assert about["settings"]["stages"] == [[3, 32], [3, 64]] and about["photos"] == {"learned from": 4, "bundled": 1}
+    assert about["settings"]["stages"] == [[4, 32], [4, 64]] and about["photos"] == {"learned from": 4, "bundled": 1}
 
 
 def test_what_could_not_be_scored_is_said_and_the_rest_is_scored(made):
@@ -89,16 +88,16 @@ def test_the_numbers_of_the_card_are_those_of_the_file(made):
     assert rows == [["test", "2", f"{own['psnr_rgb']:.2f}", f"{gray['psnr_rgb']:.2f}", f"{own['skill_db']:+.2f}",
                      f"{own['delta_e_mean']:.2f}", f"{gray['delta_e_mean']:.2f}", f"{own['colorfulness_gap']:.1f}"]]
     for words in (f"{about['parameters']:,} parameters", f"{about['keras']} wrote it, on {about['backend']}",
-                  "on 4 photos in batches of 2 crops: 3 of 32×32 pixels, then 3 of 64×64 pixels",
+                  "on 4 photos in batches of 2 crops: 4 of 32×32 pixels, then 4 of 64×64 pixels",
                   f"{about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}", "1 of bundled",
-                  f"scaled by {about['gain']:.2f}"):
+                  f"scaled by {about['gain']:.2f}", f"A share of {about['settings']['dropout']} of its feature maps"):
         assert words in " ".join(card.split()), words
 
 
 def test_the_log_has_every_look_at_the_training(made):
     with open(made.work / "log.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["iteration"]) for row in rows] == list(range(1, 7))
+    assert [int(row["iteration"]) for row in rows] == list(range(1, 9))
     for row in rows:
         seen = made.about["validation"][int(row["iteration"])]
         for name in ("bundled skill_db", "bundled delta_e_mean"):
@@ -128,11 +127,7 @@ make_weights(Path("out"), **{SMALL})
 """
     variables = {name: value for name, value in os.environ.items() if name != "COLORLIB_DATA_DIR"}
     checkpoint = tmp_path / "build" / "weights" / "checkpoint.npz"
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=variables)
-    while process.poll() is None and not checkpoint.exists():
-        time.sleep(0.005)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    kill_at_checkpoint(program, tmp_path, checkpoint, env=variables)
     assert checkpoint.exists() and not (tmp_path / "out").exists()
     assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=variables).returncode == 0
     assert not checkpoint.exists()

@@ -82,7 +82,7 @@ class _AdversarialLearner(UNetLearner):
                            **self._compiled)
 
     def step(self, iteration: int) -> float:
-        lightness, ab = self._draw(iteration)
+        lightness, ab = self._begin(iteration)
         made_up = keras.ops.convert_to_numpy(self._network(lightness, training=False))
         pairs = [np.concatenate([lightness, lightness]), np.concatenate([ab, made_up])]
         shape = self._discriminator.compute_output_shape([pairs[0].shape, pairs[1].shape])

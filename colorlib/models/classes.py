@@ -12,8 +12,8 @@ import numpy as np
 
 from ..backend import keras, ops
 from ..color import rgb_to_lab, split_lab
-from .network import AB_SCALE
-from .unet import UNet, build_unet
+from .network import AB_SCALE, build_network
+from .unet import UNet
 
 __all__ = ["UNetClasses", "gamut_bins", "rebalancing_weights"]
 
@@ -43,7 +43,7 @@ class UNetClasses(UNet):
         self.temperature, self.rebalance = temperature, rebalance
 
     def build(self) -> keras.Model:
-        return build_unet(self.filters, len(gamut_bins()))
+        return build_network(self.filters, len(gamut_bins()), None, self.blocks, self.dropout)
 
     def _loss(self, photos: np.ndarray) -> Callable:
         bins = gamut_bins()

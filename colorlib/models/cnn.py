@@ -17,13 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend import keras, layers
+from ..backend import keras
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos
-from .network import (AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, cosine_schedule, network_targets,
-                      random_crop)
+from .network import STRIDE, NetworkColorizer, NetworkLearner, augment, build_network, network_targets, random_crop
 
-__all__ = ["ConvNet", "build_network"]
+__all__ = ["ConvNet"]
 
 WARM_UP = 50
 VALIDATE_EVERY, PATIENCE = 25, 8
@@ -135,44 +134,6 @@ class ConvNet(NetworkColorizer):
                              "one photo to learn from")
 
 
-def build_network(filters: int = 40) -> keras.Model:
-    """Build the network, its weights random.
-
-    Parameters
-    ----------
-    filters : int
-        Of the first layer.
-
-    Returns
-    -------
-    keras.Model
-        From (N, H, W, 1) to (N, H/4, W/4, 2), for any H and W that are multiples of 32.
-    """
-    def convolve(x, width, size=3, stride=1, **options):
-        options = {"kernel_initializer": "he_normal"} | options
-        return layers.Conv2D(width, size, stride, padding="same", **options)(x)
-
-    def activate(x, name=None):
-        return layers.Activation("leaky_relu", name=name)(x)
-
-    lightness = keras.Input((None, None, 1), name="lightness")
-    quarter = activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter")
-    eighth = activate(convolve(quarter, 2 * filters, stride=2), "eighth")
-    sixteenth = activate(convolve(eighth, 4 * filters, stride=2), "sixteenth")
-    x = activate(convolve(sixteenth, 4 * filters, stride=2), "thirtysecond")
-    for _ in range(2):  # residual blocks; each starts as doing nothing
-        change = convolve(activate(convolve(x, 4 * filters)), 4 * filters, kernel_initializer="zeros")
-        x = layers.Add()([x, change])
-    for skip, width in ((sixteenth, 4), (eighth, 2), (quarter, 1)):
-        x = layers.UpSampling2D()(convolve(x, width * filters, size=1))
-        x = activate(layers.Add()([x, skip]))
-        x = activate(convolve(x, width * filters))
-    # Small weights at first, so that training starts from nearly gray.
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    ab = layers.Conv2D(2, 1, activation="tanh", kernel_initializer=small, name="ab")(x)
-    return keras.Model(lightness, ab, name="cnn")
-
-
 class _Learner(NetworkLearner):
     """With early stopping: keeps the weights that were best on the photos set aside."""
 
@@ -183,9 +144,8 @@ class _Learner(NetworkLearner):
         self._lightness, self._ab = lightness[~apart], ab[~apart]
         self._validation = (lightness[apart], ab[apart])
         self._best_error, self._best_iteration, self._best_weights = np.inf, 0, []
-        schedule = cosine_schedule(model.learning_rate, model.iterations, WARM_UP)
-        optimizer = keras.optimizers.Adam(schedule, weight_decay=model.weight_decay or None)
-        super().__init__(model.network_, optimizer, model.loss, self._batch, model.iterations)
+        optimizer = keras.optimizers.Adam(model.learning_rate, weight_decay=model.weight_decay or None)
+        super().__init__(model.network_, optimizer, model.loss, self._batch, model.iterations, WARM_UP)
 
     def step(self, iteration: int) -> float:
         loss = super().step(iteration)

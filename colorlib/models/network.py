@@ -10,18 +10,20 @@ import tempfile
 import zipfile
 from abc import abstractmethod
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ..backend import keras
+from ..backend import keras, layers
 from ..color import gray_to_lightness, split_lab
 from ..paths import write_whole
 from ..photos import resize_photo
 from ..upsampling import enlarge
 from .base import Colorizer, check_gray
 
-__all__ = ["NetworkColorizer", "NetworkLearner", "augment", "network_targets", "random_crop"]
+__all__ = ["NetworkColorizer", "NetworkLearner", "augment", "build_network", "cosine_rate", "network_targets",
+           "random_crop"]
 
 AB_STRIDE = 4  # a,b are predicted at a quarter of the input's side …
 STRIDE = 32  # … and the smallest feature maps have a 32nd of it, so that sides must be multiples of 32
@@ -176,20 +178,29 @@ class NetworkLearner:
         Called with an iteration's number; gives its inputs and targets.
     iterations : int
         How many there will be.
+    warm_up : int
+        Over how many the learning rate, the optimizer's at its highest, rises; then it falls to 0 along a cosine.
     """
 
     def __init__(self, network: keras.Model, optimizer: keras.Optimizer, loss: str | Callable,
-                 draw: Callable[[int], tuple[np.ndarray, np.ndarray]], iterations: int):
+                 draw: Callable[[int], tuple[np.ndarray, np.ndarray]], iterations: int, warm_up: int):
         self.finished = False
         self._network, self._draw = network, draw
+        self._rate = partial(cosine_rate, float(optimizer.learning_rate), iterations, warm_up)
         self._compiled = {"run_eagerly": True} if iterations <= EAGER_ITERATIONS else {"jit_compile": JIT}
         network.compile(optimizer, loss, **self._compiled)
         optimizer.build(network.trainable_variables)
 
     def step(self, iteration: int) -> float:
-        inputs, targets = self._draw(iteration)
+        inputs, targets = self._begin(iteration)
         self._network.reset_metrics()
         return float(self._network.train_on_batch(inputs, targets))
+
+    def _begin(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+        """Set an iteration's learning rate, and draw its inputs and targets."""
+        # Set from here: as one of Keras's schedules it would be worked out anew for every weight.
+        self._network.optimizer.learning_rate = self._rate(iteration)
+        return self._draw(iteration)
 
     def get_state(self) -> dict[str, np.ndarray]:
         return {f"variable_{i:03}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
@@ -202,16 +213,78 @@ class NetworkLearner:
         return self._network.variables + self._network.optimizer.variables
 
 
-def cosine_schedule(highest: float, iterations: int, warm_up: int) -> keras.optimizers.schedules.CosineDecay:
-    """Learning rates that rise to the highest in a short linear warm-up, then fall to 0 along a cosine.
+def build_network(filters: int, outputs: int = 2, activation: str | None = "tanh", blocks: int = 0,
+                  dropout: float = 0.0) -> keras.Model:
+    """Build an encoder-decoder network with skip connections, its weights random.
+
+    It has no normalisation: every residual block starts as doing nothing, so that it trains as well without.
+
+    Parameters
+    ----------
+    filters : int
+        Of the first layer; deeper layers have two and four times as many.
+    outputs : int
+        Channels that it puts out: 2 for a and b.
+    activation : str, optional
+        Of the outputs; None leaves them linear.
+    blocks : int
+        Residual blocks after each layer of the encoder and the decoder; where the picture is smallest there are two
+        more.
+    dropout : float
+        Share of whole feature maps that are left out at random in training, everywhere but where the picture is
+        largest.
+
+    Returns
+    -------
+    keras.Model
+        From (N, H, W, 1) to (N, H/4, W/4, outputs), for any H and W that are multiples of 32.
+
+    References
+    ----------
+    Ronneberger, Fischer & Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
+    He et al., "Identity mappings in deep residual networks", ECCV 2016.
+    Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015 (leaving out whole maps).
+    Zhang, Dauphin & Ma, "Fixup initialization: residual learning without normalization", ICLR 2019.
+    """
+    def convolve(x, width, size=3, stride=1, **options):
+        options = {"kernel_initializer": "he_normal"} | options
+        return layers.Conv2D(width, size, stride, padding="same", **options)(x)
+
+    def activate(x, name=None):
+        return layers.Activation("leaky_relu", name=name)(x)
+
+    def refine(x, width, count=blocks):
+        for _ in range(count):
+            change = convolve(activate(convolve(x, width)), width, kernel_initializer="zeros")
+            x = layers.Add()([x, change])
+        return layers.SpatialDropout2D(dropout)(x) if dropout and width > filters else x
+
+    lightness = keras.Input((None, None, 1), name="lightness")
+    quarter = refine(activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter"), filters)
+    eighth = refine(activate(convolve(quarter, 2 * filters, stride=2), "eighth"), 2 * filters)
+    sixteenth = refine(activate(convolve(eighth, 4 * filters, stride=2), "sixteenth"), 4 * filters)
+    x = refine(activate(convolve(sixteenth, 4 * filters, stride=2), "thirtysecond"), 4 * filters, blocks + 2)
+    for skip, width in ((sixteenth, 4 * filters), (eighth, 2 * filters), (quarter, filters)):
+        x = layers.UpSampling2D()(convolve(x, width, size=1))
+        x = activate(layers.Add()([x, skip]))
+        x = refine(activate(convolve(x, width)), width)
+    # Small weights at first, so that training starts from nearly gray.
+    small = keras.initializers.RandomNormal(stddev=0.01)
+    ab = layers.Conv2D(outputs, 1, activation=activation, kernel_initializer=small, name="ab")(x)
+    return keras.Model(lightness, ab)
+
+
+def cosine_rate(highest: float, iterations: int, warm_up: int, iteration: int) -> float:
+    """Return the learning rate of an iteration: it rises in a short linear warm-up, then falls to 0 along a cosine.
 
     References
     ----------
     Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
     """
     warm_up = min(warm_up, iterations // 10)
-    return keras.optimizers.schedules.CosineDecay(highest / 20, iterations - warm_up, warmup_target=highest,
-                                                  warmup_steps=warm_up)
+    if iteration <= warm_up:
+        return highest * iteration / warm_up
+    return highest * (1 + np.cos(np.pi * (iteration - warm_up) / (iterations + 1 - warm_up))) / 2
 
 
 def network_targets(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,7 @@
 References
 ----------
 Ronneberger, Fischer & Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015.
-He et al., "Identity mappings in deep residual networks", ECCV 2016 (normalise, activate, convolve).
-Ioffe & Szegedy, "Batch normalization", ICML 2015.
-Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019.
+Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
 """
 
@@ -16,17 +14,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..backend import keras, layers, ops
+from ..backend import keras, ops
 from ..color import split_lab, to_gray
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos
-from .network import (AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, cosine_schedule,
+from .network import (AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, build_network,
                       network_targets)
 
-__all__ = ["UNet", "UNetLearner", "build_unet", "LOSSES"]
+__all__ = ["UNet", "UNetLearner", "LOSSES"]
 
 WARM_UP = 100
-_TOLERANCE = 20.0  # a squared error of a,b below which `relative_error` hardly asks for less
+_TOLERANCE = 40.0  # a squared error of a,b below which `relative_error` hardly asks for less
 _HUBER = 10.0  # units of a,b
 _GAINS = np.linspace(0.3, 1.5, 61)
 
@@ -37,7 +35,11 @@ class UNet(NetworkColorizer):
     Parameters
     ----------
     filters : int
-        Of the first layer; deeper layers have two, four and eight times as many.
+        Of the first layer; deeper layers have two and four times as many.
+    blocks : int
+        Residual blocks after each layer; see `colorlib.models.network.build_network`.
+    dropout : float
+        Share of the feature maps that are left out in training; see there.
     stages : tuple of (iterations, side)
         How many batches it learns from, and the side in pixels, a multiple of 32, of the crops in them; small ones
         first take a fraction of the time.
@@ -50,12 +52,14 @@ class UNet(NetworkColorizer):
     lightness_jitter : float
         Raise L/100 of each to a random power, log-normal with this standard deviation.
     learning_rate : float
-        AdamW's at its highest, after a short linear rise; then it falls to 0 along a cosine.
-    weight_decay : float
+        Adam's at its highest, after a short linear rise; then it falls to 0 along a cosine.
     averaging : float
         The weights in the end are an exponential moving average of those of the iterations, with this momentum.
     loss : str
         One of `LOSSES`.
+    contrast : float
+        By how much more its a,b differ from their mean over the photo than the network has them: above 1 makes colors
+        more vivid without tinting the whole photo.
     size : int
         Working size: larger images are shrunk to so many pixels squared before a,b are predicted.
     seed : int
@@ -73,14 +77,16 @@ class UNet(NetworkColorizer):
 
     name = "unet"
 
-    def __init__(self, filters: int = 32, stages: tuple[tuple[int, int], ...] = ((1000, 96), (500, 192)),
-                 batch: int = 12, zoom: tuple[float, float] = (0.6, 1.0), flip: bool = True,
-                 lightness_jitter: float = 0.2, learning_rate: float = 2e-3, weight_decay: float = 0.02,
-                 averaging: float = 0.995, loss: str = "relative", size: int = 256, seed: int = 0):
-        self.filters, self.stages = filters, tuple(tuple(stage) for stage in stages)
+    def __init__(self, filters: int = 32, blocks: int = 0, dropout: float = 0.15,
+                 stages: tuple[tuple[int, int], ...] = ((1500, 96),), batch: int = 12,
+                 zoom: tuple[float, float] = (0.5, 1.0), flip: bool = True, lightness_jitter: float = 0.2,
+                 learning_rate: float = 6e-4, averaging: float = 0.998, loss: str = "relative",
+                 contrast: float = 1.0, size: int = 256, seed: int = 0):
+        self.filters, self.blocks, self.dropout = filters, blocks, dropout
+        self.stages = tuple(tuple(stage) for stage in stages)
         self.batch, self.zoom, self.flip = batch, tuple(zoom), flip
-        self.lightness_jitter, self.learning_rate, self.weight_decay = lightness_jitter, learning_rate, weight_decay
-        self.averaging, self.loss, self.size, self.seed = averaging, loss, size, seed
+        self.lightness_jitter, self.learning_rate, self.averaging = lightness_jitter, learning_rate, averaging
+        self.loss, self.contrast, self.size, self.seed = loss, contrast, size, seed
 
     @property
     def iterations(self) -> int:
@@ -88,7 +94,7 @@ class UNet(NetworkColorizer):
         return sum(iterations for iterations, _ in self.stages)
 
     def build(self) -> keras.Model:
-        return build_unet(self.filters)
+        return build_network(self.filters, activation=None, blocks=self.blocks, dropout=self.dropout)
 
     def fit(self, photos: np.ndarray, validation: np.ndarray | None = None,
             observe: Callable[["UNet", int], dict] | None = None, observe_at: Collection[int] = (),
@@ -147,7 +153,9 @@ class UNet(NetworkColorizer):
     def _run(self, lightness: np.ndarray):
         """Predict for the image and for its mirror image, and take the mean: the network has no left and right."""
         ab = self._to_ab(self.network_(np.concatenate([lightness, lightness[:, :, ::-1]]), training=False))
-        return (ab[:1] + ops.flip(ab[1:], axis=2)) / 2
+        ab = (ab[:1] + ops.flip(ab[1:], axis=2)) / 2
+        mean = ops.mean(ab, axis=(1, 2), keepdims=True)
+        return mean + self.contrast * (ab - mean)
 
     def _to_ab(self, outputs):
         """Turn what the network puts out into a,b over 128."""
@@ -205,54 +213,6 @@ class UNet(NetworkColorizer):
             raise ValueError(f"photos of {photos.shape[1]}×{photos.shape[2]} pixels are too small for zoom {self.zoom}")
 
 
-def build_unet(filters: int = 32, outputs: int = 2) -> keras.Model:
-    """Build the network, its weights random.
-
-    Parameters
-    ----------
-    filters : int
-        Of the first layer.
-    outputs : int
-        Channels that it puts out: 2 for a and b.
-
-    Returns
-    -------
-    keras.Model
-        From (N, H, W, 1) to (N, H/4, W/4, outputs), for any H and W that are multiples of 32. Its layer
-        ``"features"`` is what the outputs are a linear function of.
-    """
-    def convolve(x, width, size=3, stride=1):
-        return layers.Conv2D(width, size, stride, padding="same", kernel_initializer="he_normal", use_bias=False)(x)
-
-    def activate(x, name=None):
-        x = layers.BatchNormalization(momentum=0.98)(x)
-        return layers.Activation("leaky_relu", name=name)(x)
-
-    def residual(x, width):
-        change = convolve(activate(x), width)
-        return layers.Add()([x, convolve(activate(change), width)])
-
-    lightness = keras.Input((None, None, 1), name="lightness")
-    x = residual(convolve(lightness, filters, 8, AB_STRIDE), filters)
-    skips = [x]
-    for width in (2 * filters, 4 * filters, 8 * filters):
-        x = convolve(activate(x), width, stride=2)
-        x = residual(residual(x, width), width)
-        skips.append(x)
-    # What the whole photo shows tells what its parts may be: its mean features are added everywhere.
-    whole = layers.GlobalAveragePooling2D(keepdims=True)(activate(x))
-    whole = layers.Dense(8 * filters, activation="leaky_relu")(whole)
-    x = layers.Add()([x, layers.Dense(8 * filters, kernel_initializer="zeros")(whole)])
-    x = residual(x, 8 * filters)
-    for width, skip in zip((4 * filters, 2 * filters, filters), skips[-2::-1]):
-        x = layers.UpSampling2D()(convolve(activate(x), width, size=1))
-        x = residual(layers.Add()([x, skip]), width)
-    # Small weights at first, so that training starts from nearly gray.
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    ab = layers.Conv2D(outputs, 1, kernel_initializer=small, name="ab")(activate(x, "features"))
-    return keras.Model(lightness, ab, name="unet")
-
-
 def squared_error(true, predicted):
     """Mean squared error of a,b over 128: what makes colors average, and brown."""
     return ops.mean((predicted - true) ** 2, axis=(1, 2, 3))
@@ -289,19 +249,20 @@ class UNetLearner(NetworkLearner):
         self._model = model
         prepared = [network_targets(photo[None]) for photo in photos]  # one by one: all at once would take twice as much
         self._lightness, self._ab = (np.concatenate([np.float16(part) for part in parts]) for parts in zip(*prepared))
-        schedule = cosine_schedule(model.learning_rate, model.iterations, WARM_UP)
         averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))  # a short training forgets its start too
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=model.weight_decay, global_clipnorm=1.0,
-                                           use_ema=True, ema_momentum=averaging)
-        super().__init__(model.network_, optimizer, model._loss(photos), self._batch, model.iterations)
+        optimizer = keras.optimizers.Adam(model.learning_rate, global_clipnorm=1.0, use_ema=True,
+                                          ema_momentum=averaging)
+        super().__init__(model.network_, optimizer, model._loss(photos), self._batch, model.iterations, WARM_UP)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Give the network its averaged weights for a while."""
         weights = self._network.get_weights()
         self.finish()
-        yield
-        self._network.set_weights(weights)
+        try:
+            yield
+        finally:
+            self._network.set_weights(weights)
 
     def finish(self) -> None:
         """Give the network its averaged weights."""
