@@ -97,6 +97,7 @@ def test_an_unknown_name_fails_the_site_and_leaves_the_old_one(project, folder):
 
 
 def test_interrupting_leaves_nothing_half_made(project, folder):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do theirs
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "import time\ntime.sleep(600)")
     process = subprocess.Popen(command("report", "--profile", "smoke", *ONLY), cwd=project, env=environment(project),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
