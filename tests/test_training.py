@@ -134,7 +134,7 @@ def test_killed_at_ten_random_moments_it_ends_where_an_uninterrupted_training_en
     command = [sys.executable, "-c", KILLED.format(tests=os.path.dirname(__file__)), checkpoint, result]
     rng = np.random.default_rng()
     kills = 0
-    while kills < 10:
+    for _ in range(80):
         process = subprocess.Popen(command)
         known = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         while process.poll() is None and (not checkpoint.exists() or checkpoint.stat().st_mtime_ns == known):
@@ -142,7 +142,10 @@ def test_killed_at_ten_random_moments_it_ends_where_an_uninterrupted_training_en
         time.sleep(rng.uniform(0, 0.05))
         process.kill()
         kills += process.wait() == -signal.SIGKILL
-        if process.returncode == 0:
+        if process.returncode == 0:  # a busy machine may look too late: once more from the start
+            result.unlink()
+            kills = 0
+        if kills == 10:
             break
     assert kills == 10, "the training ended before it was killed ten times: make it longer"
     assert subprocess.run(command).returncode == 0
