@@ -12,15 +12,17 @@ References
 IEC 61966-2-1:1999 (sRGB); CIE 15:2018, Colorimetry, 4th edition (CIELAB).
 """
 
-import os
+import math
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
 
+from .parallel import on_all_processors
+
 __all__ = ["rgb_to_lab", "lab_to_rgb", "split_lab", "merge_lab", "to_gray", "luma_gray", "gray_to_lightness",
-           "lightness_to_gray", "in_gamut", "encode_srgb", "decode_srgb"]
+           "lightness_to_gray", "in_gamut", "encode_srgb", "decode_srgb", "lab_planes", "gray_plane"]
 
 #: Linear sRGB to CIE XYZ, IEC 61966-2-1.
 XYZ_FROM_RGB = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float32)
@@ -31,7 +33,7 @@ WHITE = XYZ_FROM_RGB.sum(axis=1)
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 _DELTA = 6 / 29
-_BAND_PIXELS = 1 << 14
+_BAND_PIXELS = 1 << 15
 _CURVE_STEPS = 1 << 15
 _GAMUT_TOLERANCE = 1e-4  # of an encoded channel: far below a step of 8 bits, far above rounding errors
 _BISECTIONS = 10
@@ -60,12 +62,12 @@ def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
     >>> rgb_to_lab([1.0, 1.0, 1.0]).round(1).tolist()
     [100.0, 0.0, 0.0]
     """
-    return _in_bands(_rgb_to_lab, 3, _checked(rgb, "rgb"))
+    return _in_bands(lab_planes, 3, _checked(rgb, "rgb"))
 
 
 def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
     """Convert CIELAB, (..., 3), to sRGB, unclipped: a color that sRGB doesn't have gets channels below 0 or above 1."""
-    return _in_bands(lambda lab: _look_up(encode_srgb, _lab_to_linear(lab)), 3, _checked(lab, "lab"))
+    return _in_bands(lambda lab: _look_up(encode_srgb, _lab_to_linear(lab[:1], lab[1:])), 3, _checked(lab, "lab"))
 
 
 def split_lab(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,10 +136,7 @@ def to_gray(rgb: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (...)
         sRGB-encoded gray in [0, 1].
     """
-    def gray(band: np.ndarray) -> np.ndarray:
-        return np.clip(_look_up(encode_srgb, XYZ_FROM_RGB[1:2] @ _look_up(decode_srgb, band)), 0, 1)
-
-    return _in_bands(gray, 1, _checked(rgb, "rgb"))[..., 0]
+    return _in_bands(gray_plane, 1, _checked(rgb, "rgb"))[..., 0]
 
 
 def luma_gray(rgb: np.ndarray) -> np.ndarray:
@@ -164,14 +163,16 @@ def gray_to_lightness(gray: np.ndarray) -> np.ndarray:
 def lightness_to_gray(lightness: np.ndarray) -> np.ndarray:
     """Convert L* in [0, 100], of any shape, to sRGB-encoded gray in [0, 1]."""
     def gray(band: np.ndarray) -> np.ndarray:
-        return _look_up(encode_srgb, _lab_f_inverse((band + 16) / 116))
+        band += 16
+        band /= 116
+        return _look_up(encode_srgb, _lab_f_inverse(band))
 
     return _in_bands(gray, 1, _checked(lightness, "lightness", None)[..., None])[..., 0]
 
 
 def in_gamut(lab: np.ndarray) -> np.ndarray:
     """Tell which CIELAB colors, (..., 3), sRGB has, to within 1e-4 of its range: bools of shape (...)."""
-    return _in_bands(lambda lab: ~_outside(_lab_to_linear(lab))[None], 1, _checked(lab, "lab"))[..., 0] > 0
+    return _in_bands(lambda lab: ~_outside(_lab_to_linear(lab[:1], lab[1:]))[None], 1, _checked(lab, "lab"))[..., 0] > 0
 
 
 def decode_srgb(encoded: np.ndarray) -> np.ndarray:
@@ -190,14 +191,6 @@ def _lab_f(t: np.ndarray) -> np.ndarray:
     return np.where(t > _DELTA**3, np.cbrt(t), t / np.float32(3 * _DELTA**2) + np.float32(4 / 29))
 
 
-def _lab_f_inverse(f: np.ndarray) -> np.ndarray:
-    # A cube, continued below delta by its tangent; without a branch, which would take four times as long.
-    upper = np.maximum(f, np.float32(_DELTA))
-    cube = upper * upper * upper
-    cube += np.float32(3 * _DELTA**2) * np.minimum(f - np.float32(_DELTA), 0)
-    return cube
-
-
 def _lightness(gray: np.ndarray) -> np.ndarray:
     return 116 * _lab_f(decode_srgb(gray)) - 16
 
@@ -212,33 +205,91 @@ def _table(curve: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.nd
     return (values - slopes * points).astype(np.float32), slopes.astype(np.float32)
 
 
+class _Scratch(threading.local):
+    """Arrays that each thread uses again and again: new ones would cost more time than what is computed in them."""
+
+    def __init__(self):
+        self.arrays = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+        size = math.prod(shape)
+        if name not in self.arrays or self.arrays[name].size < size:
+            self.arrays[name] = np.empty(size, dtype)
+        return self.arrays[name][:size].reshape(shape)
+
+
+_scratch = _Scratch()
+
+
+# The functions below work on bands of pixels as planes, float32 of shape (channels, n), on one processor. Those of
+# one plane or more overwrite them; what they return is overwritten by the thread's next call.
+
+def gray_plane(rgb: np.ndarray) -> np.ndarray:
+    """Do what `to_gray` does, unchecked and in place, for planes (3, n); returns (1, n)."""
+    luminance = np.matmul(XYZ_FROM_RGB[1:2], _look_up(decode_srgb, rgb), out=_scratch("product", (1, rgb.shape[1])))
+    return np.clip(_look_up(encode_srgb, luminance), 0, 1, out=luminance)
+
+
+def lab_planes(rgb: np.ndarray) -> np.ndarray:
+    """Do what `rgb_to_lab` does, unchecked and in place, for planes (3, n)."""
+    xyz = np.matmul(XYZ_FROM_RGB / WHITE[:, None], _look_up(decode_srgb, rgb), out=_scratch("product", rgb.shape))
+    x, y, z = _look_up(_lab_f, xyz)
+    lightness, a, b = lab = rgb
+    np.multiply(y, 116, out=lightness)
+    lightness -= 16
+    np.subtract(x, y, out=a)
+    a *= 500
+    np.subtract(y, z, out=b)
+    b *= 200
+    return lab
+
+
 def _look_up(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
-    """Evaluate a curve: on [0, 1] by linear interpolation in its table, elsewhere by the curve itself."""
-    if points.min() < 0 or points.max() > 1:
-        result = _look_up(curve, np.clip(points, 0, 1))
-        elsewhere = (points < 0) | (points > 1)
-        result[elsewhere] = curve(points[elsewhere])
-        return result
+    """Evaluate a curve in place: on [0, 1] by linear interpolation in its table, elsewhere by the curve itself."""
+    if points.min() >= 0 and points.max() <= 1:
+        return _look_up_inside(curve, points)
+    elsewhere = (points < 0) | (points > 1)
+    values = curve(points[elsewhere])
+    _look_up_inside(curve, np.clip(points, 0, 1, out=points))
+    points[elsewhere] = values
+    return points
+
+
+def _look_up_inside(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Evaluate a curve in place, at points in [0, 1]."""
     offsets, slopes = _table(curve)
+    steps = np.multiply(points, np.float32(_CURVE_STEPS), out=_scratch("steps", points.shape))
     # By way of int32, since processors convert fractions to it several at a time.
-    line = (points * np.float32(_CURVE_STEPS)).astype(np.int32).astype(np.intp)
-    result = slopes.take(line, mode="clip")
-    result *= points
-    result += offsets.take(line, mode="clip")
-    return result
+    line, index = _scratch("line", points.shape, np.int32), _scratch("index", points.shape, np.intp)
+    np.copyto(line, steps, casting="unsafe")
+    np.copyto(index, line)
+    points *= slopes.take(index, out=steps, mode="clip")
+    points += offsets.take(index, out=steps, mode="clip")
+    return points
 
 
-# The functions below take and return bands of pixels as planes: shape (channels, n).
+def _lab_f_inverse(f: np.ndarray) -> np.ndarray:
+    """Undo the curve of CIELAB, in place."""
+    # A cube, continued below delta by its tangent; without a branch, which would take four times as long.
+    upper = np.maximum(f, np.float32(_DELTA), out=_scratch("upper", f.shape))
+    f -= np.float32(_DELTA)
+    np.minimum(f, 0, out=f)
+    f *= np.float32(3 * _DELTA**2)
+    cube = np.multiply(upper, upper, out=_scratch("cube", f.shape))
+    cube *= upper
+    f += cube
+    return f
 
-def _rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    x, y, z = _look_up(_lab_f, (XYZ_FROM_RGB / WHITE[:, None]) @ _look_up(decode_srgb, rgb))
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
-
-def _lab_to_linear(lab: np.ndarray) -> np.ndarray:
-    y = (lab[0] + 16) * np.float32(1 / 116)
-    f = np.stack([y + lab[1] * np.float32(1 / 500), y, y - lab[2] * np.float32(1 / 200)])
-    return (RGB_FROM_XYZ * WHITE) @ _lab_f_inverse(f)
+def _lab_to_linear(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    x, y, z = f = _scratch("f", (3, lightness.shape[1]))
+    np.add(lightness[0], 16, out=y)
+    y *= np.float32(1 / 116)
+    np.multiply(ab[0], np.float32(1 / 500), out=x)
+    x += y
+    np.multiply(ab[1], np.float32(-1 / 200), out=z)
+    z += y
+    return np.matmul(RGB_FROM_XYZ * WHITE, _lab_f_inverse(f), out=_scratch("product", f.shape))
 
 
 def _outside(linear: np.ndarray) -> np.ndarray:
@@ -248,23 +299,22 @@ def _outside(linear: np.ndarray) -> np.ndarray:
 
 def _merge(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     """Convert to sRGB; a color that sRGB doesn't have gets NaN for its first channel."""
-    linear = _lab_to_linear(np.concatenate([lightness, ab]))
+    linear = _lab_to_linear(lightness, ab)
     outside = _outside(linear)
-    rgb = _look_up(encode_srgb, np.clip(linear, 0, 1, out=linear))
+    rgb = _look_up_inside(encode_srgb, np.clip(linear, 0, 1, out=linear))
     rgb[0, outside] = np.nan
     return rgb
 
 
 def _merge_shrunk(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     """Convert to sRGB after moving colors towards the gray of their L*, to the largest chroma that sRGB has there."""
-    low, high = np.zeros_like(lightness), np.ones_like(lightness)
+    fits, shrunk, step = np.zeros_like(lightness), np.empty_like(ab), np.float32(1)
     for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        linear = _lab_to_linear(np.concatenate([lightness, ab * middle]))
-        fits = (linear.min(axis=0) >= 0) & (linear.max(axis=0) <= 1)
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    linear = _lab_to_linear(np.concatenate([lightness, ab * low]))
-    return _look_up(encode_srgb, np.clip(linear, 0, 1, out=linear))
+        step /= 2
+        linear = _lab_to_linear(lightness, np.multiply(ab, fits + step, out=shrunk))
+        fits += step * ((linear.min(axis=0) >= 0) & (linear.max(axis=0) <= 1))
+    linear = _lab_to_linear(lightness, np.multiply(ab, fits, out=shrunk))
+    return _look_up_inside(encode_srgb, np.clip(linear, 0, 1, out=linear))
 
 
 def _in_bands(convert: Callable[..., np.ndarray], channels: int, *pixels: np.ndarray) -> np.ndarray:
@@ -274,14 +324,15 @@ def _in_bands(convert: Callable[..., np.ndarray], channels: int, *pixels: np.nda
 
     def work(start: int) -> None:
         band = slice(start, start + _BAND_PIXELS)
-        planes = convert(*(np.ascontiguousarray(array[band].T) for array in flat))
-        for channel, plane in enumerate(planes):
+        planes = [_scratch(f"planes {i}", array[band].T.shape) for i, array in enumerate(flat)]
+        for copy, array in zip(planes, flat):
+            np.copyto(copy, array[band].T)
+        for channel, plane in enumerate(convert(*planes)):
             result[band, channel] = plane
 
     starts = range(0, len(result), _BAND_PIXELS)
     if len(starts) > 1:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(work, starts))
+        list(on_all_processors(work, starts))
     elif len(result):
         work(0)
     return result.reshape(pixels[0].shape[:-1] + (channels,))

@@ -10,7 +10,8 @@ import pytest
 from colorlib.color import gray_to_lightness, split_lab, to_gray
 from colorlib.models import load_model
 from colorlib.models.cnn import ConvNet
-from colorlib.models.network import build_network, cosine_rate
+from colorlib.models.learner import cosine_rate
+from colorlib.models.network import build_network
 from colorlib.photos import load_photos
 from conftest import kill_at_checkpoint
 

@@ -54,7 +54,7 @@ def test_watching_held_out_photos_changes_nothing(photos, fitted):
 def test_bands_leave_no_seams(fitted, monkeypatch, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     whole = fitted.predict(gray)
-    monkeypatch.setattr(mlp, "_BAND_PIXELS", 200)
+    monkeypatch.setattr(mlp, "_PREDICTED_ROWS", 200)
     np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
     assert fitted.colorize(gray).shape == shape + (3,)
 
@@ -64,6 +64,15 @@ def test_prediction_is_the_networks_answer_to_the_neighbourhood(fitted, photos):
     scaled = (gray_patches(gray) - fitted.offset_) / fitted.scale_
     answer = np.asarray(fitted.network_(scaled)).reshape(30, 30, 3)
     np.testing.assert_allclose(fitted.predict(gray)[1:-1, 1:-1], answer, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_prediction_computes_each_activation_as_keras_does(photos, activation):
+    model = PerceptronPatches(**SMALL | {"activation": activation}, rows=300).fit(photos[:1])
+    patches = gray_patches(to_gray(photos[1]))
+    answer = model.network_.predict_on_batch((patches - model.offset_) / model.scale_)
+    np.testing.assert_allclose(model.predict_table(patches), answer, atol=1e-5)
+    assert np.ptp(answer, axis=0).max() > 1e-3
 
 
 @pytest.mark.parametrize("options", [{"loss": "lab"}, {"loss": "huber", "optimizer": "rmsprop"}, {"center": False},

@@ -12,7 +12,7 @@ from colorlib.models.network import AB_SCALE
 from colorlib.models.unet import UNet
 from colorlib.photos import load_photos
 
-SMALL = dict(filters=4, blocks=0, stages=((3, 32),), batch=2, size=64)
+SMALL = dict(filters=4, stages=((3, 32),), batch=2, size=64)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from colorlib.photos import load_photos
 from colorlib.weights import _log, make_weights, training_photos
 from conftest import kill_at_checkpoint
 
-SMALL = dict(sources=("bundled",), photo_size=64, filters=4, blocks=0, stages=((4, 32), (4, 64)), batch=2, size=64,
+SMALL = dict(sources=("bundled",), photo_size=64, filters=4, stages=((4, 32), (4, 64)), batch=2, size=64,
              progress=False)
 FOLDERS = ("DATA", "RAW", "CACHE", "BUILD")
 

@@ -20,7 +20,8 @@ import numpy as np
 from ..backend import keras
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos
-from .network import STRIDE, NetworkColorizer, NetworkLearner, augment, build_network, network_targets, random_crop
+from .learner import NetworkLearner, augment, network_targets, random_crop
+from .network import STRIDE, NetworkColorizer, build_network
 
 __all__ = ["ConvNet"]
 

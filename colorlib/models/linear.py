@@ -1,22 +1,21 @@
 """Linear regression from a gray 3×3 neighbourhood to the color of the pixel at its center."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..color import split_lab, to_gray
+from ..color import gray_plane, lab_planes
+from ..parallel import on_all_processors
 from ..patches import patch_planes
 from .base import Colorizer, check_photos, read_arrays, write_arrays
 
 __all__ = ["LinearPatches", "Moments", "patch_moments"]
 
 TARGETS = {"rgb": 3, "ab": 2}
-_BAND_PIXELS = 1 << 14
-_BLOCK_ROWS = 1 << 10  # products this small stay on one BLAS thread, and the bands run in parallel instead
+_BAND_PIXELS = 1 << 15
+_BLOCK_ROWS = 1 << 10  # so many rows of all columns stay in a processor's fastest cache
 
 
 @dataclass
@@ -42,10 +41,11 @@ class Moments:
     def of(cls, columns: Sequence[np.ndarray]) -> "Moments":
         """Take the moments of a table given as its columns: arrays of numbers, all of one shape."""
         # A column of ones gives the sums of the others; less their first values, these lose no digits to large means.
-        table = np.stack([np.ones_like(columns[0]), *columns], dtype=np.float64).reshape(1 + len(columns), -1)
-        first = table[1:, 0].copy()
-        table[1:] -= first[:, None]
-        rows = table.shape[1]
+        rows = columns[0].size
+        first = np.array([column.flat[0] for column in columns], np.float64)
+        table = np.ones((1 + len(columns), rows))
+        for column, start, values in zip(table[1:], first, columns):
+            np.subtract(values, start, out=column.reshape(values.shape))
         whole = rows // _BLOCK_ROWS * _BLOCK_ROWS
         blocks, rest = table[:, :whole].reshape(len(table), -1, _BLOCK_ROWS).transpose(1, 0, 2), table[:, whole:]
         # Without the ones on the right: numpy takes a slower routine for a matrix times its own transpose.
@@ -85,19 +85,20 @@ def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str
         If there is no photo, or one is too small, not sRGB in [0, 1], or not finite.
     """
     total = None
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for photo in photos:
-            photo = check_photos(np.asarray(photo)[None])[0]
-            if min(photo.shape[:2]) < 3:
-                raise ValueError(f"a photo has shape {photo.shape}: it must be at least 3×3 pixels")
-            gray, colors = to_gray(photo), photo if target == "rgb" else split_lab(photo)[1]
+    for photo in photos:
+        photo = check_photos(np.asarray(photo)[None])[0]
+        if min(photo.shape[:2]) < 3:
+            raise ValueError(f"a photo has shape {photo.shape}: it must be at least 3×3 pixels")
 
-            def band_moments(rows: slice) -> Moments:
-                inputs = patch_planes(gray[rows.start:rows.stop + 2].astype(np.float64), center)
-                return Moments.of([*inputs, *np.moveaxis(colors[rows.start + 1:rows.stop + 1, 1:-1], -1, 0)])
+        def band_moments(rows: slice) -> Moments:
+            band = np.ascontiguousarray(np.moveaxis(photo[rows.start:rows.stop + 2], -1, 0))
+            gray = gray_plane(band.reshape(3, -1).copy()).reshape(band.shape[1:]).astype(np.float64)
+            if target == "ab":
+                band = lab_planes(band.reshape(3, -1))[1:].reshape(2, *gray.shape)
+            return Moments.of([*patch_planes(gray, center), *band[:, 1:-1, 1:-1]])
 
-            for moments in pool.map(band_moments, _row_bands(gray.shape[0] - 2, gray.shape[1])):
-                total = moments if total is None else total + moments
+        for moments in on_all_processors(band_moments, _row_bands(photo.shape[0] - 2, photo.shape[1])):
+            total = moments if total is None else total + moments
     if total is None:
         raise ValueError("there are no photos to learn from: give at least one")
     return total
@@ -183,7 +184,7 @@ class LinearPatches(Colorizer):
         """Predict a* and b*; see `Colorizer.predict_ab`."""
         if self.target == "ab":
             return self.predict(gray)
-        return self._in_bands(gray, 2, lambda planes: split_lab(np.clip(planes, 0, 1).T)[1].T)
+        return self._in_bands(gray, 2, lambda planes: lab_planes(np.clip(planes, 0, 1))[1:])
 
     def _in_bands(self, gray: np.ndarray, channels: int, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Predict band by band of rows on all processors, and let ``finish`` turn planes (3, n) into (channels, n)."""
@@ -197,8 +198,7 @@ class LinearPatches(Colorizer):
             for channel, plane in enumerate(finish(coefficients @ planes.reshape(len(planes), -1) + intercept)):
                 result[rows, :, channel] = plane.reshape(-1, width)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(work, _row_bands(height, width)))
+        list(on_all_processors(work, _row_bands(height, width)))
         return result
 
     @property

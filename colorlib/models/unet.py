@@ -18,8 +18,8 @@ from ..backend import keras, ops
 from ..color import split_lab, to_gray
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos
-from .network import (AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, NetworkLearner, augment, build_network,
-                      network_targets)
+from .learner import NetworkLearner, augment, network_targets
+from .network import AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, build_network
 
 __all__ = ["UNet", "UNetLearner", "LOSSES"]
 
@@ -36,10 +36,8 @@ class UNet(NetworkColorizer):
     ----------
     filters : int
         Of the first layer; deeper layers have two and four times as many.
-    blocks : int
-        Residual blocks after each layer; see `colorlib.models.network.build_network`.
     dropout : float
-        Share of the feature maps that are left out in training; see there.
+        Share of the feature maps that are left out in training; see `colorlib.models.network.build_network`.
     stages : tuple of (iterations, side)
         How many batches it learns from, and the side in pixels, a multiple of 32, of the crops in them; small ones
         first take a fraction of the time.
@@ -77,12 +75,12 @@ class UNet(NetworkColorizer):
 
     name = "unet"
 
-    def __init__(self, filters: int = 32, blocks: int = 0, dropout: float = 0.15,
+    def __init__(self, filters: int = 32, dropout: float = 0.15,
                  stages: tuple[tuple[int, int], ...] = ((1500, 96),), batch: int = 12,
                  zoom: tuple[float, float] = (0.5, 1.0), flip: bool = True, lightness_jitter: float = 0.2,
                  learning_rate: float = 6e-4, averaging: float = 0.998, loss: str = "relative",
                  contrast: float = 1.0, size: int = 256, seed: int = 0):
-        self.filters, self.blocks, self.dropout = filters, blocks, dropout
+        self.filters, self.dropout = filters, dropout
         self.stages = tuple(tuple(stage) for stage in stages)
         self.batch, self.zoom, self.flip = batch, tuple(zoom), flip
         self.lightness_jitter, self.learning_rate, self.averaging = lightness_jitter, learning_rate, averaging
@@ -94,7 +92,7 @@ class UNet(NetworkColorizer):
         return sum(iterations for iterations, _ in self.stages)
 
     def build(self) -> keras.Model:
-        return build_network(self.filters, activation=None, blocks=self.blocks, dropout=self.dropout)
+        return build_network(self.filters, activation=None, dropout=self.dropout)
 
     def fit(self, photos: np.ndarray, validation: np.ndarray | None = None,
             observe: Callable[["UNet", int], dict] | None = None, observe_at: Collection[int] = (),
