@@ -26,6 +26,7 @@ __all__ = ["UNet", "UNetLearner", "LOSSES"]
 WARM_UP = 100
 _TOLERANCE = 40.0  # a squared error of a,b below which `relative_error` hardly asks for less
 _HUBER = 10.0  # units of a,b
+_TINT_SHARE = 0.5  # of the contrast; cheapest on photos kept aside, where 0, 0.3, 0.7 and 1 were tried too
 _GAINS = np.linspace(0.3, 1.5, 61)
 
 
@@ -56,8 +57,8 @@ class UNet(NetworkColorizer):
     loss : str
         One of `LOSSES`.
     contrast : float
-        By how much more its a,b differ from their mean over the photo than the network has them: above 1 makes colors
-        more vivid without tinting the whole photo.
+        By how much more its a,b differ from their mean over the photo than the network has them. Above 1 makes colors
+        more vivid; the mean itself, the tint of the whole photo, grows by half as much.
     size : int
         Working size: larger images are shrunk to so many pixels squared before a,b are predicted.
     seed : int
@@ -153,7 +154,8 @@ class UNet(NetworkColorizer):
         ab = self._to_ab(self.network_(np.concatenate([lightness, lightness[:, :, ::-1]]), training=False))
         ab = (ab[:1] + ops.flip(ab[1:], axis=2)) / 2
         mean = ops.mean(ab, axis=(1, 2), keepdims=True)
-        return mean + self.contrast * (ab - mean)
+        tint = 1 + _TINT_SHARE * (self.contrast - 1)
+        return tint * mean + self.contrast * (ab - mean)
 
     def _to_ab(self, outputs):
         """Turn what the network puts out into a,b over 128."""
