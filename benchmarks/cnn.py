@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from keras import layers
-from patches import machine, measure
+from patches import case, machine, measure, multiply_peak
 
 from colorlib import paths
 from colorlib.color import gray_to_lightness, merge_lab, rgb_to_lab, split_lab, to_gray
@@ -78,9 +78,18 @@ def colorize_large() -> Callable:
     return lambda: model.colorize(gray).shape
 
 
+def colorize_large_peer() -> Callable:
+    network, gray = build_peer(), np.random.default_rng(0).random(LARGE, np.float32)
+    return lambda: merge_lab(gray_to_lightness(gray), predict_peer(network, gray))[0].shape
+
+
+def predict_peer(network: keras.Model, gray: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(network(gray_to_lightness(gray)[None, ..., None], training=False))[0] * 128
+
+
 def build_peer() -> keras.Model:
     """Build the encoder-decoder of 3.9 million parameters."""
-    stack = [keras.Input((SIZE, SIZE, 1))]
+    stack = [keras.Input((None, None, 1))]
     for filters, stride in ((64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (256, 1), (128, 1)):
         stack.append(layers.Conv2D(filters, 3, stride, padding="same", activation="relu"))
     for filters, activation in ((64, "relu"), (32, "relu")):
@@ -95,9 +104,6 @@ def train_peer(seconds: float) -> Callable:
     keras.utils.set_random_seed(0)
     network, (lightness, ab) = build_peer(), split_lab(photos_of("train"))
 
-    def predict(gray):
-        return np.asarray(network(gray_to_lightness(gray)[None, ..., None], training=False))[0] * 128
-
     def fit():
         spent, iteration, curve = 0.0, 0, []
         while spent < seconds and iteration < ITERATIONS:
@@ -107,19 +113,9 @@ def train_peer(seconds: float) -> Callable:
             network.train_on_batch(lightness[chosen][..., None], ab[chosen] / 128)
             spent += time.perf_counter() - start
             if iteration in LOOK_AT or spent >= seconds:
-                curve.append({"iteration": iteration, "seconds": round(spent, 2), **errors(predict)})
+                curve.append({"iteration": iteration, "seconds": round(spent, 2), **errors(partial(predict_peer, network))})
         return {"train_seconds": spent, "iterations": iteration, "parameters": network.count_params(), "curve": curve}
     return fit
-
-
-def multiply_peak() -> float:
-    """Measure the machine's fastest float32 matrix product, in GFLOP/s."""
-    matrix, seconds = np.random.default_rng(0).random((3000, 3000), np.float32), []
-    for _ in range(5):
-        start = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - start)
-    return 2 * 3000**3 / min(seconds) / 1e9
 
 
 def main() -> None:
@@ -128,7 +124,7 @@ def main() -> None:
     peer = measure(partial(train_peer, trained["train_seconds"]))
     of_peer = peer.pop("result")
     step, peer_step = (side["train_seconds"] / side["iterations"] for side in (trained, of_peer))
-    large = measure(colorize_large, repeats=3)
+    large, peer_large = measure(colorize_large, 3), measure(colorize_large_peer)
     peak = multiply_peak()
     reached = trained["step_gflop"] / step
     peer_name = "the beta network of Wallner (2017), rebuilt from its description"
@@ -136,14 +132,14 @@ def main() -> None:
         "cnn_training_2500": {
             "ours": {"seconds": round(trained["train_seconds"], 1), "peak_mb": ours["peak_mb"]},
             "peer": {"name": peer_name, "seconds": round(peer_step * ITERATIONS, 1), "peak_mb": peer["peak_mb"],
-                     "note": f"extrapolated from {of_peer['iterations']} iterations"},
+                     "note": f"extrapolated from {of_peer['iterations']:,} steps"},
             "ratio": round(peer_step / step, 2), "machine": machine(),
             "curves": {"ours": trained["curve"], "peer": of_peer["curve"]},
             "parameters": {"ours": trained["parameters"], "peer": of_peer["parameters"]},
             "our_gflops": round(reached), "matrix_multiply_gflops": round(peak),
             "share_of_peak": round(reached / peak, 2),
         },
-        "cnn_colorize_12_megapixels": {"ours": {"seconds": round(large["seconds"], 2), "peak_mb": large["peak_mb"]}},
+        "cnn_colorize_12mp": case(large, peer_large, peer_name),
     }
     paths.write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     print(json.dumps(results, indent=1))

@@ -69,15 +69,16 @@ def publish() -> None:
     Raises
     ------
     RuntimeError
-        If that run is missing, or a notebook shows where something lies on this machine.
+        If that run is missing or out of date, or a notebook shows where something lies on this machine.
     """
-    from .runner import read_notebooks
+    from .runner import outdated_notebooks, read_notebooks
 
     collection = DEFAULT_COLLECTIONS["full"]
     folder = paths.run_folder(collection, "full") / "notebooks"
     files = [folder / f"{name}.ipynb" for name in read_notebooks()]
-    if missing := [file.stem for file in files if not file.is_file()]:
-        raise RuntimeError(f"{', '.join(missing)} did not run in full on {collection}: run `make report` first")
+    if outdated := outdated_notebooks("full", collection):
+        raise RuntimeError(f"{', '.join(outdated)} did not run in full on {collection} as they are now: run "
+                           "`make report` first")
     for file in files:
         text = file.read_text("utf-8")
         for private in {str(paths.ROOT), str(Path.home())} - {"/"}:

@@ -14,7 +14,8 @@ from . import paths
 from .fingerprints import code_cells, fingerprint_notebooks
 from .results import read_ledger
 
-__all__ = ["NotebookFailed", "read_notebook", "read_notebooks", "run_notebooks", "with_outputs", "write_notebook"]
+__all__ = ["NotebookFailed", "outdated_notebooks", "read_notebook", "read_notebooks", "run_notebooks", "with_outputs",
+           "write_notebook"]
 
 CELL_SECONDS = 3600  # a cell that takes longer is stuck
 
@@ -79,7 +80,7 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
     for name in names or notebooks:
         target = folder / "notebooks" / f"{name}.ipynb"
         record = _read_record(target)
-        if record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder):
+        if _is_current(name, record, fingerprints, folder):
             write_notebook(target, with_outputs(notebooks[name], read_notebook(target)))
             print(f"{name}  up to date")
         else:
@@ -88,6 +89,19 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
             paths.write_whole(_record_file(target), json.dumps(record).encode())
             executed.append(name)
     return executed
+
+
+def outdated_notebooks(profile: str, collection: str) -> list[str]:
+    """Name the notebooks whose results are missing or out of date; see `run_notebooks`."""
+    notebooks = read_notebooks()
+    folder = paths.run_folder(collection, profile)
+    fingerprints = fingerprint_notebooks(notebooks, profile, collection)
+    return [name for name in notebooks
+            if not _is_current(name, _read_record(folder / "notebooks" / f"{name}.ipynb"), fingerprints, folder)]
+
+
+def _is_current(name: str, record: dict, fingerprints: dict[str, str], folder: Path) -> bool:
+    return record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder)
 
 
 def with_outputs(notebook: dict, executed: dict) -> dict:

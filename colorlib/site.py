@@ -68,6 +68,8 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
         raise RuntimeError(f"{figures} holds no results: run `make report` first")
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__"))
+    if (timings := paths.BENCHMARKS.parent / "README.md").is_file():
+        shutil.copy(timings, source / "speed.md")
     shutil.copytree(figures, source / "figures")
     (source / "extra" / "figures").mkdir(parents=True)
     for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is

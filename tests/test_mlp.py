@@ -54,7 +54,8 @@ def test_watching_held_out_photos_changes_nothing(photos, fitted):
 def test_bands_leave_no_seams(fitted, monkeypatch, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     whole = fitted.predict(gray)
-    monkeypatch.setattr(mlp, "_PREDICTED_ROWS", 200)
+    monkeypatch.setattr(mlp, "_BAND_PIXELS", 200)
+    monkeypatch.setattr(mlp, "_CACHED_ROWS", 70)
     np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
     assert fitted.colorize(gray).shape == shape + (3,)
 

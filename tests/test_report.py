@@ -144,6 +144,8 @@ def test_a_full_run_on_the_default_collection_refreshes_the_figures_and_can_be_p
     assert run_colorlib("site", root=project).returncode == 0
     assert "63 and 5" in (project / "build" / "site" / "index.html").read_text("utf-8")
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "from colorlib import paths\nprint(paths.ROOT)")
+    done = run_colorlib("publish", root=project)
+    assert done.returncode == 1 and "02_second did not run in full" in done.stderr
     assert executed(run_colorlib("report", *ONLY, root=project)) == ["02_second"]
     done = run_colorlib("publish", root=project)
     assert done.returncode == 1 and "02_second shows" in done.stderr

@@ -32,7 +32,8 @@ HUBER_DELTA = 0.05  # errors of sRGB channels above this count linearly
 FLAT = 1e-6  # inputs that vary less are of one gray but for rounding errors, which must not be scaled up
 WARM_UP = 0.1  # share of the training during which the learning rate rises
 _VALIDATED_ROWS = 1 << 14  # at a time
-_PREDICTED_ROWS = 1 << 11
+_BAND_PIXELS = 1 << 14
+_CACHED_ROWS = 1 << 11  # what the layers put out for so many rows stays in a processor's cache
 
 
 #: Name of an activation -> the same in place, for prediction.
@@ -142,8 +143,8 @@ class PerceptronPatches(Colorizer):
 
     def predict_table(self, patches: np.ndarray) -> np.ndarray:
         """Predict sRGB, shape (rows, 3), for rows of patches, shape (rows, 9) or (rows, 8)."""
-        parts = on_all_processors(self._layers(), np.array_split(patches, -(-len(patches) // _PREDICTED_ROWS)))
-        return np.concatenate(list(parts))
+        bands = np.array_split(patches, -(-len(patches) // _BAND_PIXELS))
+        return np.concatenate(list(on_all_processors(self._layers(), bands)))
 
     def predict_ab(self, gray: np.ndarray) -> np.ndarray:
         """Predict a* and b*; see `Colorizer.predict_ab`."""
@@ -153,7 +154,7 @@ class PerceptronPatches(Colorizer):
         # Each pixel depends on its neighbourhood alone, and a band brings the rows around it along: no seams.
         height, width = gray.shape
         padded = np.pad(np.asarray(gray, np.float32), 1, mode="edge")
-        rows = max(1, _PREDICTED_ROWS // width)
+        rows = max(1, _BAND_PIXELS // width)
         result, network = np.empty((height, width, channels), np.float32), self._layers()
 
         def work(start: int) -> None:
@@ -164,21 +165,23 @@ class PerceptronPatches(Colorizer):
         return result
 
     def _layers(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Make the network a function of a few thousand rows that computes on one processor.
+        """Make the network a function that computes on one processor, some rows at a time.
 
-        What its layers put out stays in that processor's cache; Keras would send it to memory and back, for all
-        processors to work on, which takes a quarter more time.
+        Keras would send what each layer puts out to memory and back, for all processors to work on, which takes longer.
         """
         weights = self.network_.get_weights()
         *hidden, (last, last_bias) = zip(weights[::2], weights[1::2])
 
         def predict(patches: np.ndarray) -> np.ndarray:
-            values = self._scaled(patches)
-            for kernel, bias in hidden:
-                values = values @ kernel
-                values += bias
-                _ACTIVATIONS[self.activation](values)
-            return values @ last + last_bias
+            colors = np.empty((len(patches), len(last_bias)), np.float32)
+            for start in range(0, len(patches), _CACHED_ROWS):
+                values = self._scaled(patches[start:start + _CACHED_ROWS])
+                for kernel, bias in hidden:
+                    values = values @ kernel
+                    values += bias
+                    _ACTIVATIONS[self.activation](values)
+                np.add(values @ last, last_bias, out=colors[start:start + _CACHED_ROWS])
+            return colors
 
         return predict
 
