@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from colorlib import paths
 
 PAGE = paths.BENCHMARKS.parent / "README.md"
+SPACE = "\N{NO-BREAK SPACE}"
 CASES = {  # in the order of the page: name -> what was done
     "linear_fit": "Linear regression on all 3×3 neighbourhoods of {photos} photos of {size}×{size} pixels",
     "linear_colorize_12mp": "Coloring 12 megapixels by it",
@@ -47,13 +48,13 @@ def page(results: dict[str, dict]) -> str:
 
 def _row(what: str, result: dict) -> tuple[str, ...]:
     ours, peer = result["ours"], result["peer"]
-    return (what, _seconds(ours), f"{ours['peak_mb']:,} MB", peer["name"], _seconds(peer), f"{peer['peak_mb']:,} MB",
+    return (what, _seconds(ours), f"{ours['peak_mb']:,}{SPACE}MB", peer["name"], _seconds(peer), f"{peer['peak_mb']:,}{SPACE}MB",
             f"{result['ratio']:.1f}")
 
 
 def _seconds(side: dict) -> str:
     seconds = side["seconds"]
-    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:,.0f} s"
+    return f"{seconds:.2f}{SPACE}s" if seconds < 10 else f"{seconds:,.0f}{SPACE}s"
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
