@@ -4,7 +4,7 @@ sRGB and gray are gamma-encoded, in [0, 1]. Lab is CIE L*a*b*: L in [0, 100], a 
 -86…98 and -108…95 inside sRGB. All arrays are ``float32``.
 
 The conversions are fast enough for photos of many megapixels: they work on all processors, in bands of pixels that
-fit a processor's cache, channel by channel; and they look up the curves (sRGB's two, and the cube root of CIELAB) in
+fit a processor's cache, channel by channel, in arrays that each thread uses again and again; and they look up the curves (sRGB's two, and the cube root of CIELAB) in
 tables fine enough that linear interpolation between entries is as exact as ``float32`` is.
 
 References
@@ -221,8 +221,8 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-# The functions below work on bands of pixels as planes, float32 of shape (channels, n), on one processor. Those of
-# one plane or more overwrite them; what they return is overwritten by the thread's next call.
+# The functions below work on bands of pixels as planes, float32 of shape (channels, n), on one processor. Most of them
+# work in place, and what they return is overwritten by the same thread's next call: use it, or copy it, before that.
 
 def gray_plane(rgb: np.ndarray) -> np.ndarray:
     """Do what `to_gray` does, unchecked and in place, for planes (3, n); returns (1, n)."""
