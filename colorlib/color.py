@@ -4,8 +4,9 @@ sRGB and gray are gamma-encoded, in [0, 1]. Lab is CIE L*a*b*: L in [0, 100], a 
 -86…98 and -108…95 inside sRGB. All arrays are ``float32``.
 
 The conversions are fast enough for photos of many megapixels: they work on all processors, in bands of pixels that
-fit a processor's cache, channel by channel, in arrays that each thread uses again and again; and they look up the curves (sRGB's two, and the cube root of CIELAB) in
-tables fine enough that linear interpolation between entries is as exact as ``float32`` is.
+fit a processor's cache, channel by channel, in arrays that each thread uses again and again; and they look up the
+curves (sRGB's two, and the cube root of CIELAB) in tables fine enough that linear interpolation between entries is as
+exact as ``float32`` is.
 
 References
 ----------
