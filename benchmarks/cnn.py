@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from keras import layers
-from patches import case, machine, measure, multiply_peak
+from patches import case, measure, multiply_peak
 
 from colorlib import paths
 from colorlib.color import gray_to_lightness, merge_lab, rgb_to_lab, split_lab, to_gray
@@ -84,6 +84,7 @@ def colorize_large_peer() -> Callable:
 
 
 def predict_peer(network: keras.Model, gray: np.ndarray) -> np.ndarray:
+    """Predict a,b of one gray image, (H, W), whose sides are multiples of 8."""
     return keras.ops.convert_to_numpy(network(gray_to_lightness(gray)[None, ..., None], training=False))[0] * 128
 
 
@@ -113,7 +114,8 @@ def train_peer(seconds: float) -> Callable:
             network.train_on_batch(lightness[chosen][..., None], ab[chosen] / 128)
             spent += time.perf_counter() - start
             if iteration in LOOK_AT or spent >= seconds:
-                curve.append({"iteration": iteration, "seconds": round(spent, 2), **errors(partial(predict_peer, network))})
+                seen = errors(partial(predict_peer, network))
+                curve.append({"iteration": iteration, "seconds": round(spent, 2), **seen})
         return {"train_seconds": spent, "iterations": iteration, "parameters": network.count_params(), "curve": curve}
     return fit
 
@@ -129,16 +131,12 @@ def main() -> None:
     reached = trained["step_gflop"] / step
     peer_name = "the beta network of Wallner (2017), rebuilt from its description"
     results = {
-        "cnn_training_2500": {
-            "ours": {"seconds": round(trained["train_seconds"], 1), "peak_mb": ours["peak_mb"]},
-            "peer": {"name": peer_name, "seconds": round(peer_step * ITERATIONS, 1), "peak_mb": peer["peak_mb"],
-                     "note": f"extrapolated from {of_peer['iterations']:,} steps"},
-            "ratio": round(peer_step / step, 2), "machine": machine(),
-            "curves": {"ours": trained["curve"], "peer": of_peer["curve"]},
-            "parameters": {"ours": trained["parameters"], "peer": of_peer["parameters"]},
-            "our_gflops": round(reached), "matrix_multiply_gflops": round(peak),
-            "share_of_peak": round(reached / peak, 2),
-        },
+        "cnn_training_2500": case(
+            ours | {"seconds": trained["train_seconds"]}, peer | {"seconds": peer_step * ITERATIONS},
+            f"{peer_name}; extrapolated from {of_peer['iterations']:,} steps",
+            curves={"ours": trained["curve"], "peer": of_peer["curve"]},
+            parameters={"ours": trained["parameters"], "peer": of_peer["parameters"]},
+            our_gflops=round(reached), matrix_multiply_gflops=round(peak), share_of_peak=round(reached / peak, 2)),
         "cnn_colorize_12mp": case(large, peer_large, peer_name),
     }
     paths.write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())

@@ -128,13 +128,15 @@ def colorize_mlp_peer() -> Callable:
 
 def mlp_gflop(pixels: int) -> float:
     """Count the arithmetic of coloring so many pixels, in GFLOP: two operations a weight."""
-    widths = (9, 16, 32, 64, 128, 256, 128, 64, 32, 16, 3)
+    from colorlib.models.mlp import WIDTHS
+    widths = (9, *WIDTHS, 3)
     return 2 * int(pixels) * sum(before * after for before, after in zip(widths, widths[1:])) / 1e9
 
 
 def mlp_regressor():
     from sklearn.neural_network import MLPRegressor
-    return MLPRegressor(hidden_layer_sizes=(16, 32, 64, 128, 256, 128, 64, 32, 16), batch_size=32, random_state=0)
+    hidden = (16, 32, 64, 128, 256, 128, 64, 32, 16)  # colorlib's WIDTHS; importing them would bring TensorFlow along
+    return MLPRegressor(hidden_layer_sizes=hidden, batch_size=32, random_state=0)
 
 
 def peer_table() -> tuple[np.ndarray, np.ndarray]:
