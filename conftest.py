@@ -13,12 +13,12 @@ if data_dir := os.environ.get("COLORLIB_DATA_DIR"):  # nbval runs a notebook in 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run each file's tests one after the other, and likewise all that write to the report's own folder."""
+    """Run each file's tests one after the other, and likewise all notebooks, which take models from each other."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            return "report" if file.startswith("notebooks/") or file == "tests/test_site.py" else file
+            return "notebooks" if file.startswith("notebooks/") else file
 
     return ByFile(config, log)

@@ -22,6 +22,8 @@ import numpy as np
 
 from colorlib import paths
 from colorlib.color import to_gray
+from colorlib.models.linear import LinearPatches
+from colorlib.models.mlp import WIDTHS, PerceptronPatches
 from colorlib.patches import gray_patches, patch_targets
 from colorlib.photos import list_photos, load_photos, usable_collection
 
@@ -48,13 +50,11 @@ def large_gray() -> np.ndarray:
 
 
 def linear_ours() -> Callable:
-    from colorlib.models.linear import LinearPatches
     photos = training_photos()
     return lambda: LinearPatches().fit(photos).coefficients_
 
 
 def linear_many() -> Callable:
-    from colorlib.models.linear import LinearPatches
     photos = training_photos()
     return lambda: LinearPatches().fit(photos[i % len(photos)] for i in range(MANY)).coefficients_
 
@@ -74,7 +74,6 @@ def linear_peer() -> Callable:
 
 
 def mlp_ours() -> Callable:
-    from colorlib.models.mlp import PerceptronPatches
     photo = one_photo()
 
     def fit():
@@ -93,7 +92,6 @@ def mlp_peer() -> Callable:
 
 
 def colorize_linear() -> Callable:
-    from colorlib.models.linear import LinearPatches
     model, gray = LinearPatches().fit([one_photo()]), large_gray()
     return lambda: model.colorize(gray).shape
 
@@ -112,9 +110,15 @@ def colorize_linear_peer() -> Callable:
 
 
 def colorize_mlp() -> Callable:
-    from colorlib.models.mlp import PerceptronPatches
-    model, gray = PerceptronPatches(epochs=1, rows=3200).fit(one_photo()[None]), large_gray()
+    # Fitted in another process, as a user's is: training takes memory that is not to be counted.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        model = pool.submit(fitted_mlp).result()
+    gray = large_gray()
     return lambda: model.colorize(gray).shape
+
+
+def fitted_mlp() -> PerceptronPatches:
+    return PerceptronPatches(epochs=1, rows=3200).fit(one_photo()[None])
 
 
 def colorize_mlp_peer() -> Callable:
@@ -128,15 +132,13 @@ def colorize_mlp_peer() -> Callable:
 
 def mlp_gflop(pixels: int) -> float:
     """Count the arithmetic of coloring so many pixels, in GFLOP: two operations a weight."""
-    from colorlib.models.mlp import WIDTHS
     widths = (9, *WIDTHS, 3)
     return 2 * int(pixels) * sum(before * after for before, after in zip(widths, widths[1:])) / 1e9
 
 
 def mlp_regressor():
     from sklearn.neural_network import MLPRegressor
-    hidden = (16, 32, 64, 128, 256, 128, 64, 32, 16)  # colorlib's WIDTHS; importing them would bring TensorFlow along
-    return MLPRegressor(hidden_layer_sizes=hidden, batch_size=32, random_state=0)
+    return MLPRegressor(hidden_layer_sizes=WIDTHS, batch_size=32, random_state=0)
 
 
 def peer_table() -> tuple[np.ndarray, np.ndarray]:

@@ -333,7 +333,7 @@ def _in_bands(convert: Callable[..., np.ndarray], channels: int, *pixels: np.nda
 
     starts = range(0, len(result), _BAND_PIXELS)
     if len(starts) > 1:
-        list(on_all_processors(work, starts))
+        on_all_processors(work, starts)
     elif len(result):
         work(0)
     return result.reshape(pixels[0].shape[:-1] + (channels,))

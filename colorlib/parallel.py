@@ -1,7 +1,8 @@
 """Work that is divided over all processors."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
@@ -14,11 +15,11 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
-def on_all_processors(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+def on_all_processors(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
     """Call a function with each part, in threads of which there are as many as processors.
 
-    Matrix products inside it stay on one thread each: where every one of them took all processors, they would wait
-    for each other.
+    Matrix products stay on one thread each meanwhile: where every one of them took all processors, they would wait
+    for each other. Callers in several threads take turns, and a call from within ``work`` stays in its thread.
 
     Parameters
     ----------
@@ -29,11 +30,21 @@ def on_all_processors(work: Callable[[Part], Result], parts: Iterable[Part]) -> 
 
     Returns
     -------
-    iterator
+    list
         The results, in the order of the parts.
     """
-    with _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(work, parts)
+    if getattr(_thread, "is_busy", False):
+        return [work(part) for part in parts]
+    # In turn, since how many threads matrix products take is one setting of the whole process.
+    with _turn, _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count(), initializer=_set_busy) as pool:
+        return list(pool.map(work, parts))
+
+
+_turn, _thread = threading.Lock(), threading.local()
+
+
+def _set_busy() -> None:
+    _thread.is_busy = True
 
 
 @cache

@@ -1,8 +1,14 @@
 """Gray 3×3 neighbourhoods and the pixels at their centers: the table that the patch models learn from."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-__all__ = ["gray_patches", "patch_targets", "patch_planes", "rows_to_image"]
+from .parallel import on_all_processors
+
+__all__ = ["gray_patches", "patch_targets", "patch_planes", "rows_to_image", "row_bands", "predict_pixels"]
+
+_BAND_PIXELS = 1 << 15
 
 
 def gray_patches(gray: np.ndarray, center: bool = True, pad: bool = False) -> np.ndarray:
@@ -82,3 +88,36 @@ def patch_targets(photo: np.ndarray) -> np.ndarray:
 def rows_to_image(rows: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Lay one row a pixel back into an image of shape (H, W, C); the inverse of the padded table's row order."""
     return np.asarray(rows).reshape(shape + (-1,))
+
+
+def row_bands(height: int, width: int) -> list[slice]:
+    """Divide an image's rows into bands of some ten thousand pixels."""
+    rows = max(1, _BAND_PIXELS // width)
+    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+
+
+def predict_pixels(gray: np.ndarray, channels: int, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Predict all pixels of an image from their neighbourhoods, band by band on all processors.
+
+    There are no seams: a pixel depends on its neighbourhood alone, and each band brings the pixels around it along.
+
+    Parameters
+    ----------
+    gray : ndarray of float32, shape (H, W)
+        Edge pixels are repeated outwards.
+    channels : int
+    predict : callable
+        Turns a band, (rows + 2, W + 2), into what is predicted for its inner pixels, (rows, W, channels).
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W, channels)
+    """
+    padded = np.pad(np.asarray(gray, np.float32), 1, mode="edge")
+    result = np.empty((*gray.shape, channels), np.float32)
+
+    def work(rows: slice) -> None:
+        result[rows] = predict(padded[rows.start:rows.stop + 2])
+
+    on_all_processors(work, row_bands(*gray.shape))
+    return result

@@ -1,13 +1,18 @@
 """The perceptron: learns, observes without learning, predicts without seams, and is saved whole."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 
+from colorlib import patches
 from colorlib.color import rgb_to_lab, to_gray
 from colorlib.models import load_model, mlp
 from colorlib.models.linear import LinearPatches
-from colorlib.models.mlp import WIDTHS, PerceptronPatches, build_network, lab_loss, patch_table
+from colorlib.models.mlp import WIDTHS, PerceptronPatches, patch_table
+from colorlib.models.perceptron import build_network, lab_loss
 from colorlib.patches import gray_patches
 from colorlib.photos import load_photos
 
@@ -17,6 +22,13 @@ SMALL = {"widths": (16, 16), "batch": 64, "epochs": 3}
 @pytest.fixture(scope="module")
 def photos():
     return load_photos("bundled", 32, "train")
+
+
+def keras_answer(model, table):
+    """What Keras makes of the model's weights."""
+    network = build_network(table.shape[1], model.widths, model.activation)
+    network.set_weights(model.weights_)
+    return network.predict_on_batch((table - model.offset_) / model.scale_)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +66,7 @@ def test_watching_held_out_photos_changes_nothing(photos, fitted):
 def test_bands_leave_no_seams(fitted, monkeypatch, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     whole = fitted.predict(gray)
-    monkeypatch.setattr(mlp, "_BAND_PIXELS", 200)
+    monkeypatch.setattr(patches, "_BAND_PIXELS", 200)
     monkeypatch.setattr(mlp, "_CACHED_ROWS", 70)
     np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
     assert fitted.colorize(gray).shape == shape + (3,)
@@ -62,17 +74,16 @@ def test_bands_leave_no_seams(fitted, monkeypatch, shape):
 
 def test_prediction_is_the_networks_answer_to_the_neighbourhood(fitted, photos):
     gray = to_gray(photos[0])
-    scaled = (gray_patches(gray) - fitted.offset_) / fitted.scale_
-    answer = np.asarray(fitted.network_(scaled)).reshape(30, 30, 3)
+    answer = keras_answer(fitted, gray_patches(gray)).reshape(30, 30, 3)
     np.testing.assert_allclose(fitted.predict(gray)[1:-1, 1:-1], answer, atol=1e-5)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 def test_prediction_computes_each_activation_as_keras_does(photos, activation):
     model = PerceptronPatches(**SMALL | {"activation": activation}, rows=300).fit(photos[:1])
-    patches = gray_patches(to_gray(photos[1]))
-    answer = model.network_.predict_on_batch((patches - model.offset_) / model.scale_)
-    np.testing.assert_allclose(model.predict_table(patches), answer, atol=1e-5)
+    table = gray_patches(to_gray(photos[1]))
+    answer = keras_answer(model, table)
+    np.testing.assert_allclose(model.predict_table(table), answer, atol=1e-5)
     assert np.ptp(answer, axis=0).max() > 1e-3
 
 
@@ -93,9 +104,9 @@ def test_lab_loss_is_the_squared_error_in_lab():
 
 
 def test_rows_are_drawn_evenly_and_belong_together(photos):
-    patches, colors = patch_table(photos[:3], rows=100, seed=1)
-    assert patches.shape == (100, 9) and colors.shape == (100, 3)
-    np.testing.assert_allclose(to_gray(colors), patches[:, 4], atol=1e-5)
+    table, colors = patch_table(photos[:3], rows=100, seed=1)
+    assert table.shape == (100, 9) and colors.shape == (100, 3)
+    np.testing.assert_allclose(to_gray(colors), table[:, 4], atol=1e-5)
     assert len(patch_table(photos[:3])[0]) == 3 * 30 * 30
 
 
@@ -110,6 +121,15 @@ def test_saved_and_loaded_it_is_the_same(fitted, photos, tmp_path):
     loaded = load_model(tmp_path / "mlp.npz")
     np.testing.assert_array_equal(loaded.predict(photos[0, ..., 0]), fitted.predict(photos[0, ..., 0]))
     assert loaded.widths == fitted.widths and loaded.parameters == fitted.parameters
+
+
+def test_coloring_needs_no_keras(fitted, tmp_path):
+    fitted.save(tmp_path / "mlp.npz")
+    code = ("import sys, numpy as np; from colorlib.models import load_model; "
+            f"load_model({str(tmp_path / 'mlp.npz')!r}).colorize(np.ones((9, 9), np.float32) / 2); "
+            "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_another_models_file_is_refused(photos, tmp_path):

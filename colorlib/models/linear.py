@@ -8,14 +8,13 @@ import numpy as np
 
 from ..color import gray_plane, lab_planes
 from ..parallel import on_all_processors
-from ..patches import patch_planes
+from ..patches import patch_planes, predict_pixels, row_bands
 from .base import Colorizer, check_photos, read_arrays, write_arrays
 
 __all__ = ["LinearPatches", "Moments", "patch_moments"]
 
 TARGETS = {"rgb": 3, "ab": 2}
-_BAND_PIXELS = 1 << 15
-_BLOCK_ROWS = 1 << 10  # so many rows of all columns stay in a processor's fastest cache
+_BLOCK_ROWS = 1 << 10  # so many rows of all columns stay in a processor's own cache
 
 
 @dataclass
@@ -97,7 +96,7 @@ def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str
                 band = lab_planes(band.reshape(3, -1))[1:].reshape(2, *gray.shape)
             return Moments.of([*patch_planes(gray, center), *band[:, 1:-1, 1:-1]])
 
-        for moments in on_all_processors(band_moments, _row_bands(photo.shape[0] - 2, photo.shape[1])):
+        for moments in on_all_processors(band_moments, row_bands(photo.shape[0] - 2, photo.shape[1])):
             total = moments if total is None else total + moments
     if total is None:
         raise ValueError("there are no photos to learn from: give at least one")
@@ -178,28 +177,25 @@ class LinearPatches(Colorizer):
         ndarray of float32, shape (H, W, 3) or (H, W, 2)
             sRGB, or a* and b*.
         """
-        return self._in_bands(gray, TARGETS[self.target], lambda planes: planes)
+        return self._predict_planes(gray, TARGETS[self.target], lambda planes: planes)
 
     def predict_ab(self, gray: np.ndarray) -> np.ndarray:
         """Predict a* and b*; see `Colorizer.predict_ab`."""
         if self.target == "ab":
             return self.predict(gray)
-        return self._in_bands(gray, 2, lambda planes: lab_planes(np.clip(planes, 0, 1))[1:])
+        return self._predict_planes(gray, 2, lambda planes: lab_planes(np.clip(planes, 0, 1))[1:])
 
-    def _in_bands(self, gray: np.ndarray, channels: int, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Predict band by band of rows on all processors, and let ``finish`` turn planes (3, n) into (channels, n)."""
-        height, width = gray.shape
-        padded = np.pad(np.asarray(gray, np.float32), 1, mode="edge")
+    def _predict_planes(self, gray: np.ndarray, channels: int,
+                        finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Predict, and let ``finish`` turn the planes of some pixels, (3 or 2, n), into (channels, n)."""
         coefficients, intercept = self.coefficients_.astype(np.float32), self.intercept_.astype(np.float32)[:, None]
-        result = np.empty((height, width, channels), np.float32)
 
-        def work(rows: slice) -> None:
-            planes = np.stack(patch_planes(padded[rows.start:rows.stop + 2], self.center))
-            for channel, plane in enumerate(finish(coefficients @ planes.reshape(len(planes), -1) + intercept)):
-                result[rows, :, channel] = plane.reshape(-1, width)
+        def predict(band: np.ndarray) -> np.ndarray:
+            planes = np.stack(patch_planes(band, self.center))
+            predicted = finish(coefficients @ planes.reshape(len(planes), -1) + intercept)
+            return np.moveaxis(predicted.reshape(channels, *planes.shape[1:]), 0, -1)
 
-        list(on_all_processors(work, _row_bands(height, width)))
-        return result
+        return predict_pixels(gray, channels, predict)
 
     @property
     def _inputs(self) -> int:
@@ -224,9 +220,3 @@ class LinearPatches(Colorizer):
         model = cls(bool(stored["center"]), float(stored["ridge"]), str(stored["target"]))
         model.coefficients_, model.intercept_ = stored["coefficients"], stored["intercept"]
         return model
-
-
-def _row_bands(height: int, width: int) -> list[slice]:
-    """Divide rows into bands of about `_BAND_PIXELS` pixels."""
-    rows = max(1, _BAND_PIXELS // width)
-    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
