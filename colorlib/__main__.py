@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         return options.command(options) or 0
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, ModuleNotFoundError) as error:
         _print_error(error)
         return 1
     except KeyboardInterrupt:

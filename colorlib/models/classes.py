@@ -43,7 +43,7 @@ class UNetClasses(UNet):
         self.temperature, self.rebalance = temperature, rebalance
 
     def build(self) -> keras.Model:
-        return build_network(self.filters, len(gamut_bins()), None, self.dropout)
+        return build_network(self.filters, len(gamut_bins()), None, self.dropout, self.pretrained)
 
     def _loss(self, photos: np.ndarray) -> Callable:
         bins = gamut_bins()

@@ -20,6 +20,7 @@ from ..paths import write_whole
 from ..photos import resize_photo
 from ..upsampling import enlarge
 from .base import Colorizer, check_gray
+from .encoder import build_encoder
 
 __all__ = ["NetworkColorizer", "build_network", "scale_lightness"]
 
@@ -161,7 +162,7 @@ class NetworkColorizer(Colorizer):
 
 
 def build_network(filters: int, outputs: int = 2, activation: str | None = "tanh",
-                  dropout: float = 0.0) -> keras.Model:
+                  dropout: float = 0.0, pretrained: bool = False) -> keras.Model:
     """Build an encoder-decoder network with skip connections, its weights random.
 
     It has no normalisation: every residual block starts as doing nothing, so that it can be trained without.
@@ -177,6 +178,9 @@ def build_network(filters: int, outputs: int = 2, activation: str | None = "tanh
     dropout : float
         Share of whole feature maps that are left out at random in training, everywhere but where the picture is
         largest.
+    pretrained : bool
+        Let the encoder be that of `colorlib.models.encoder`, which is not trained; its weights are random too, until
+        they are set.
 
     Returns
     -------
@@ -201,19 +205,23 @@ def build_network(filters: int, outputs: int = 2, activation: str | None = "tanh
         return layers.SpatialDropout2D(dropout)(x) if dropout else x
 
     lightness = keras.Input((None, None, 1), name="lightness")
-    quarter = activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter")
-    eighth = drop(activate(convolve(quarter, 2 * filters, stride=2), "eighth"))
-    sixteenth = drop(activate(convolve(eighth, 4 * filters, stride=2), "sixteenth"))
-    x = activate(convolve(sixteenth, 4 * filters, stride=2), "thirtysecond")
-    for _ in range(2):  # residual blocks
-        change = convolve(activate(convolve(x, 4 * filters)), 4 * filters, kernel_initializer="zeros")
-        x = layers.Add()([x, change])
-    x = drop(x)
-    for skip, width in ((sixteenth, 4 * filters), (eighth, 2 * filters), (quarter, filters)):
+    if pretrained:
+        maps = build_encoder(lightness)
+        x = drop(activate(convolve(drop(maps[32]), 4 * filters, size=1)))
+    else:
+        maps = {4: activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter")}
+        maps[8] = drop(activate(convolve(maps[4], 2 * filters, stride=2), "eighth"))
+        maps[16] = drop(activate(convolve(maps[8], 4 * filters, stride=2), "sixteenth"))
+        x = activate(convolve(maps[16], 4 * filters, stride=2), "thirtysecond")
+        for _ in range(2):  # residual blocks
+            change = convolve(activate(convolve(x, 4 * filters)), 4 * filters, kernel_initializer="zeros")
+            x = layers.Add()([x, change])
+        x = drop(x)
+    for stride, width in ((16, 4 * filters), (8, 2 * filters), (AB_STRIDE, filters)):
         x = layers.UpSampling2D()(convolve(x, width, size=1))
-        x = activate(layers.Add()([x, skip]))
+        x = activate(layers.Add()([x, convolve(maps[stride], width, size=1) if pretrained else maps[stride]]))
         x = activate(convolve(x, width))
-        x = x if skip is quarter else drop(x)
+        x = x if stride == AB_STRIDE else drop(x)
     # Small weights at first, so that training starts from nearly gray.
     small = keras.initializers.RandomNormal(stddev=0.01)
     ab = layers.Conv2D(outputs, 1, activation=activation, kernel_initializer=small, name="ab")(x)

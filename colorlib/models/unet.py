@@ -18,6 +18,7 @@ from ..backend import keras, ops
 from ..color import split_lab, to_gray
 from ..training import History, iteration_rng, shuffled_batch, train
 from .base import check_photos
+from .encoder import set_imagenet_weights
 from .learner import NetworkLearner, augment, network_targets
 from .network import AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, build_network
 
@@ -61,6 +62,9 @@ class UNet(NetworkColorizer):
         more vivid; the mean itself, the tint of the whole photo, grows by half as much.
     size : int
         Working size: larger images are shrunk to so many pixels squared before a,b are predicted.
+    pretrained : bool
+        Let its lower half be one that learned to name what is in a photo, and stays as it is; see
+        `colorlib.models.encoder`.
     seed : int
         Of the initial weights, the order of photos and the augmentation.
 
@@ -80,12 +84,13 @@ class UNet(NetworkColorizer):
                  stages: tuple[tuple[int, int], ...] = ((1500, 96),), batch: int = 12,
                  zoom: tuple[float, float] = (0.5, 1.0), flip: bool = True, lightness_jitter: float = 0.2,
                  learning_rate: float = 6e-4, averaging: float = 0.998, loss: str = "relative",
-                 contrast: float = 1.0, size: int = 256, seed: int = 0):
+                 contrast: float = 1.0, size: int = 256, pretrained: bool = False, seed: int = 0):
         self.filters, self.dropout = filters, dropout
         self.stages = tuple(tuple(stage) for stage in stages)
         self.batch, self.zoom, self.flip = batch, tuple(zoom), flip
         self.lightness_jitter, self.learning_rate, self.averaging = lightness_jitter, learning_rate, averaging
-        self.loss, self.contrast, self.size, self.seed = loss, contrast, size, seed
+        self.loss, self.contrast, self.size = loss, contrast, size
+        self.pretrained, self.seed = pretrained, seed
 
     @property
     def iterations(self) -> int:
@@ -93,7 +98,7 @@ class UNet(NetworkColorizer):
         return sum(iterations for iterations, _ in self.stages)
 
     def build(self) -> keras.Model:
-        return build_network(self.filters, activation=None, dropout=self.dropout)
+        return build_network(self.filters, 2, None, self.dropout, self.pretrained)
 
     def fit(self, photos: np.ndarray, validation: np.ndarray | None = None,
             observe: Callable[["UNet", int], dict] | None = None, observe_at: Collection[int] = (),
@@ -127,12 +132,16 @@ class UNet(NetworkColorizer):
         ------
         ValueError
             If the photos are not what they should be, or a setting doesn't fit them.
+        ModuleNotFoundError
+            If it is to be pretrained, and the package with the weights is not installed.
         """
         photos = check_photos(photos)
         self._check_settings(photos)
         keras.utils.set_random_seed(self.seed)
         self.size_ = self.size
         self.network_ = self.build()
+        if self.pretrained:
+            set_imagenet_weights(self.network_)
         if start is not None:
             for layer, trained in zip(self.network_.layers, start.layers):
                 if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:

@@ -1,0 +1,89 @@
+"""The pretrained encoder: that its weights are read and used right, stay as they are, and are not needed to color."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from skimage import data
+
+from colorlib.color import gray_to_lightness, to_gray
+from colorlib.models import encoder, load_model
+from colorlib.models.encoder import build_encoder, imagenet_weights, set_imagenet_weights
+from colorlib.models.unet import UNet
+from colorlib.photos import load_photos, resize_photo
+
+CATS, ESPRESSO = {281, 282, 285}, {967}  # classes of ImageNet: tabby, tiger and Egyptian cat; espresso
+SMALL = dict(filters=4, stages=((3, 64),), batch=2, size=64, pretrained=True)
+
+
+@pytest.fixture(scope="module")
+def photos() -> np.ndarray:
+    return load_photos("bundled", 64, "train")
+
+
+@pytest.fixture(scope="module")
+def fitted(photos) -> UNet:
+    return UNet(**SMALL | dict(learning_rate=0.01)).fit(photos, progress=False)
+
+
+def encoder_weights(network: keras.Model) -> list[np.ndarray]:
+    return sum((layer.get_weights() for layer in network.layers if not layer.trainable), [])
+
+
+def test_with_its_classifier_it_names_what_is_in_gray_photos():
+    state = imagenet_weights()
+    lightness = keras.Input((224, 224, 1))
+    maps = build_encoder(lightness)
+    network = keras.Model(lightness, maps[32])
+    set_imagenet_weights(network)
+    scale = state["_bn1.weight"] / np.sqrt(state["_bn1.running_var"] + 1e-3)
+    head = state["_conv_head.weight"][:, :, 0, 0] * scale[:, None]
+    for photo, names in ((data.chelsea()[:, 75:375], CATS), (data.coffee()[:, 100:500], ESPRESSO)):
+        gray = to_gray(resize_photo(photo.astype(np.float32) / 255, 224, 224))
+        last = keras.ops.convert_to_numpy(network(gray_to_lightness(gray)[None, ..., None] / 50 - 1))[0]
+        wide = np.clip(last @ head.T + state["_bn1.bias"] - state["_bn1.running_mean"] * scale, 0, 6).mean(axis=(0, 1))
+        assert int((state["_fc.weight"] @ wide + state["_fc.bias"]).argmax()) in names
+
+
+def test_gives_feature_maps_at_every_stride():
+    maps = build_encoder(keras.Input((96, 64, 1)))
+    assert {stride: each.shape[1:] for stride, each in maps.items()} == {
+        2: (48, 32, 16), 4: (24, 16, 24), 8: (12, 8, 40), 16: (6, 4, 112), 32: (3, 2, 320)}
+
+
+def test_learning_leaves_it_as_it_is_and_changes_the_rest(fitted):
+    before = fitted.build()
+    set_imagenet_weights(before)
+    # Kernels and biases of the first layer and of three layers a block, but of two in the first block.
+    assert len(encoder_weights(before)) == 2 * (1 + 16 * 3 - 1)
+    for now, then in zip(encoder_weights(fitted.network_), encoder_weights(before), strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert len(fitted.network_.trainable_variables) == 22
+    assert all(np.abs(keras.ops.convert_to_numpy(weights)).max() > 0 for weights in fitted.network_.trainable_variables)
+
+
+def test_colors_without_the_package_once_it_is_saved(fitted, photos, tmp_path, monkeypatch):
+    fitted.save(tmp_path / "unet.keras")
+    monkeypatch.setattr(encoder, "PACKAGE", "no-such-package")
+    gray = to_gray(photos[0])
+    again = load_model(tmp_path / "unet.keras")
+    np.testing.assert_array_equal(again.predict_ab(gray), fitted.predict_ab(gray))
+    assert again.settings["pretrained"] is True
+
+
+def test_training_without_the_package_says_what_to_install(photos, monkeypatch):
+    monkeypatch.setattr(encoder, "PACKAGE", "no-such-package")
+    with pytest.raises(ModuleNotFoundError, match="pip install no-such-package"):
+        UNet(**SMALL).fit(photos, progress=False)
+
+
+def test_a_file_of_weights_can_not_run_code(tmp_path):
+    class Command:
+        def __reduce__(self):
+            return print, ("run",)
+
+    with open(tmp_path / "weights.pth", "wb") as file:
+        pickle.dump(Command(), file)
+    with pytest.raises(pickle.UnpicklingError, match="print has no place in a file of weights"):
+        encoder._read_state(tmp_path / "weights.pth")
