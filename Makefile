@@ -61,5 +61,5 @@ clean:  ## Remove what was built; keeps .venv and the photos
 	if [ -z "$$base" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found: install one first" >&2; exit 1; fi; \
 	echo "Setting up .venv with $$base: a download of some 470 MB, once"; \
 	$$base -m venv .venv && \
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,test]' && \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[report,test]' && \
 	cat $^ | cksum > $@

@@ -4,6 +4,7 @@ TensorFlow writes some of them past its own log level, straight to the process's
 on the terminal beside the one line that a command has to say.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ def _standard_error_muted() -> Iterator[None]:
         os.close(nowhere)
 
 
+# It warns of compiling the same function again and again where several networks are used in turn.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 with _standard_error_muted():
     import keras
     from keras import layers, ops

@@ -64,15 +64,16 @@ def test_a_mirrored_image_gets_the_mirrored_colors(learned, shape):
     assert np.abs(ab[:, ::-1] - ab).mean() > 0.1
 
 
-def test_contrast_moves_colors_apart_tints_half_as_much_and_is_saved(learned, photos, tmp_path):
+def test_contrast_lifts_weak_colors_moves_all_apart_tints_half_as_much_and_is_saved(learned, photos, tmp_path):
     gray = to_gray(photos[0])
     model = copy_of(learned, contrast=2)
     model.network_, model.size_ = learned.network_, learned.size_
     model.save(tmp_path / "unet_vivid.keras")
     plain, strong = (each.predict_small_ab(gray)[0] for each in (learned, load_model(tmp_path / "unet_vivid.keras")))
-    mean = plain.mean(axis=(0, 1))
-    np.testing.assert_allclose(strong, 1.5 * mean + 2 * (plain - mean), atol=1e-3)
-    assert np.abs(plain - mean).max() > 1
+    lifted = plain * ((np.linalg.norm(plain, axis=-1, keepdims=True) + 1) / 15) ** -0.25
+    mean = lifted.mean(axis=(0, 1))
+    np.testing.assert_allclose(strong, 1.5 * mean + 2 * (lifted - mean), atol=1e-3)
+    assert np.abs(plain - plain.mean(axis=(0, 1))).max() > 1
 
 
 def test_a_and_b_come_at_a_quarter_of_the_side_and_may_be_any_number():

@@ -83,7 +83,7 @@ class _AdversarialLearner(UNetLearner):
 
     def step(self, iteration: int) -> float:
         lightness, ab = self._begin(iteration)
-        made_up = keras.ops.convert_to_numpy(self._network(lightness, training=False))
+        made_up = self._network.predict_on_batch(lightness)
         pairs = [np.concatenate([lightness, lightness]), np.concatenate([ab, made_up])]
         shape = self._discriminator.compute_output_shape([pairs[0].shape, pairs[1].shape])
         real = np.zeros(shape, np.float32)

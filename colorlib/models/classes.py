@@ -7,8 +7,10 @@ colors and the annealed mean.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
+from scipy.special import softmax
 
 from ..backend import keras, ops
 from ..color import rgb_to_lab, split_lab
@@ -59,14 +61,15 @@ class UNetClasses(UNet):
 
         return cross_entropy
 
-    def _to_ab(self, outputs):
+    def _to_ab(self, outputs: np.ndarray) -> np.ndarray:
         """Take the annealed mean of the bins' colors."""
-        return ops.matmul(ops.softmax(outputs / self.temperature), gamut_bins() / np.float32(AB_SCALE))
+        return softmax(outputs / self.temperature, axis=-1) @ (gamut_bins() / np.float32(AB_SCALE))
 
     def calibrate(self, photos: np.ndarray) -> float:
         return 1.0  # its temperature is what scales chroma
 
 
+@cache
 def gamut_bins() -> np.ndarray:
     """List the bins of side 10 of the a,b plane that sRGB has colors in: their centers, float32 of shape (Q, 2)."""
     steps = np.linspace(0, 1, _CUBE_STEPS, dtype=np.float32)

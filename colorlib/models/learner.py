@@ -7,12 +7,10 @@ import numpy as np
 
 from ..backend import keras
 from ..color import split_lab
-from .network import AB_SCALE, AB_STRIDE, scale_lightness
+from .network import AB_SCALE, AB_STRIDE, JIT, scale_lightness
 
 __all__ = ["NetworkLearner", "augment", "cosine_rate", "network_targets", "random_crop"]
 
-#: XLA, Keras's default, is what JAX is made for; TensorFlow's own convolutions on a CPU, oneDNN's, are faster than its.
-JIT = keras.backend.backend() == "jax"
 EAGER_ITERATIONS = 6  # compiling the step takes longer than so many steps without it
 
 

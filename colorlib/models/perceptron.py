@@ -20,6 +20,7 @@ __all__ = ["build_network", "lab_loss", "train_network"]
 
 HUBER_DELTA = 0.05  # errors of sRGB channels above this count linearly
 WARM_UP = 0.1  # share of the training during which the learning rate rises
+EAGER_STEPS = 10  # compiling a step takes longer than so many steps without it
 _VALIDATED_ROWS = 1 << 14  # at a time
 
 
@@ -44,8 +45,9 @@ def train_network(model: PerceptronPatches, table: Table,
     network.layers[-1].bias.assign(table[1].mean(axis=0))
     steps = -(-len(table[0]) // model.batch)
     loss = {"lab": lab_loss, "huber": keras.losses.Huber(HUBER_DELTA)}.get(model.loss, model.loss)
-    network.compile(_optimizer(model, steps * model.epochs), loss, jit_compile=False,
-                    steps_per_execution=min(steps, 256))
+    eager = steps * model.epochs <= EAGER_STEPS
+    network.compile(_optimizer(model, steps * model.epochs), loss, jit_compile=False, run_eagerly=eager,
+                    steps_per_execution=1 if eager else min(steps, 256))
 
     def prepared(patches: np.ndarray, colors: np.ndarray) -> Table:
         return model.scale(patches), rgb_to_lab(colors) / 100 if model.loss == "lab" else colors
