@@ -19,8 +19,7 @@ __all__ = ["SETTINGS", "SOURCES", "make_weights", "training_photos"]
 #: Whose training photos the shipped network learns from.
 SOURCES = ("unsplash36", "bsds500", "imagenet800")
 #: Settings of the network that ships.
-SETTINGS = {"filters": 48, "dropout": 0.2, "stages": ((800, 128), (500, 192)), "batch": 16, "learning_rate": 8e-4,
-            "pretrained": True}
+SETTINGS = {"filters": 48, "dropout": 0.2, "stages": ((800, 128), (500, 192)), "batch": 16, "learning_rate": 8e-4}
 PHOTO_SIZE = 320
 VALIDATION_EVERY = 12  # one training photo in so many is kept aside
 LOOKS = 12  # at the validation photos, during training
@@ -73,7 +72,7 @@ def make_weights(folder: Path = paths.WEIGHTS, sources: Sequence[str] = SOURCES,
     progress : bool
         Show how far it is.
     **settings
-        Of the `UNet`, instead of `SETTINGS`.
+        Of the `UNet`, instead of `SETTINGS`; it is always pretrained.
 
     Returns
     -------
@@ -92,7 +91,7 @@ def make_weights(folder: Path = paths.WEIGHTS, sources: Sequence[str] = SOURCES,
     settings = SETTINGS | settings
     photos, validation = training_photos(sources, photo_size)
     gray = GrayBaseline().fit(photos[:1])
-    model = UNet(**settings)
+    model = UNet(**settings, pretrained=True)
     work = paths.BUILD / "weights"
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "checkpoint.npz").exists():
@@ -156,10 +155,6 @@ def _model_card(about: dict, sources: Sequence[str]) -> str:
                         f"{own['colorfulness_gap']:.1f} |")
     stages = ", then ".join(f"{count:,} of {side}×{side} pixels" for count, side in settings["stages"])
     kept = ", ".join(f"{photos[name]} of {name}" for name in sources if name in photos)
-    encoder = """
-- Its lower half is EfficientNet-Lite0 without its classifier, which others trained to name the things in 1.28 million
-  photos of ImageNet (ILSVRC 2012), in color. It is used as it came, on gray photos, and was not trained further; only
-  the upper half was, which makes colors of what the lower one finds.""" if settings["pretrained"] else ""
     return f"""# Model card: `unet.keras`
 
 A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gray photographs of any size. Written by
@@ -167,7 +162,10 @@ A residual U-Net that predicts CIELAB's a\\* and b\\* from L\\*, for coloring gr
 
 ## What it is
 
-- {about['parameters']:,} parameters, kept in half precision, which Keras reads ({about['keras']} wrote it, on {about['backend']}).{encoder}
+- {about['parameters']:,} parameters, kept in half precision, which Keras reads ({about['keras']} wrote it, on {about['backend']}).
+- Its lower half is EfficientNet-Lite0 without its classifier, which others trained to name the things in 1.28 million
+  photos of ImageNet (ILSVRC 2012), in color. It is used as it came, on gray photos, and was not trained further; only
+  the upper half was, which makes colors of what the lower one finds.
 - Trained on {photos['learned from']:,} photos in batches of {settings['batch']} crops: {stages}.
   A share of {settings['dropout']:g} of its feature maps was left out at random in every step.
   That took {about['seconds'] / 60:.0f} minutes on a machine with {about['machine']}.

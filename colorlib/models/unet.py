@@ -30,7 +30,7 @@ _HUBER = 10.0  # units of a,b
 # Shares of the contrast, chosen on photos kept aside: of what the mean over the photo gets (0, 0.3, 0.7 and 1 were tried
 # too), and of how much weak colors are lifted above strong ones (0, 0.4 and 0.5 were).
 _TINT_SHARE, _WEAK_SHARE = 0.5, 0.25
-_USUAL_CHROMA = 15.0  # that is not lifted
+_USUAL_CHROMA = 15.0  # whatever has about as much keeps it; weaker colors are lifted, stronger ones lowered
 _GAINS = np.linspace(0.3, 1.5, 61)
 
 
@@ -62,8 +62,8 @@ class UNet(NetworkColorizer):
         One of `LOSSES`.
     contrast : float
         By how much more its a,b differ from their mean over the photo than the network has them. Above 1 makes colors
-        more vivid; the mean itself, the tint of the whole photo, grows by half as much, and colors of little chroma
-        grow most, as photo editors' "vibrance" has it.
+        more vivid; the mean itself, the tint of the whole photo, grows by half as much, and weak
+        colors grow more than strong ones, as with photo editors' "vibrance".
     size : int
         Working size: larger images are shrunk to so many pixels squared before a,b are predicted.
     pretrained : bool
