@@ -33,7 +33,7 @@ site: $(SETUP)  ## Build the site from what is committed, executing nothing
 	@$(PYTHON) -m colorlib site
 
 test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env tests notebooks
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests
 
 lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
 	@COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$(PHOTOS)" $(PYTHON) -m jupyterlab notebooks
@@ -59,7 +59,7 @@ clean:  ## Remove what was built; keeps .venv and the photos
 	  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    base=$$candidate; break; fi; done; \
 	if [ -z "$$base" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found: install one first" >&2; exit 1; fi; \
-	echo "Setting up .venv with $$base: a download of some 470 MB, once"; \
+	echo "Setting up .venv with $$base: a download of some 530 MB, once"; \
 	$$base -m venv .venv && \
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[report,test]' && \
 	cat $^ | cksum > $@

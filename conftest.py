@@ -5,20 +5,44 @@ from pathlib import Path
 
 import pytest
 
+from colorlib.results import DEFAULT_COLLECTIONS
+from colorlib.runner import keep_notebook, read_notebook
+
 os.environ["COLORLIB_PROFILE"] = "smoke"
 os.environ.pop("COLORLIB_PHOTOS", None)
 if data_dir := os.environ.get("COLORLIB_DATA_DIR"):  # nbval runs a notebook in its own folder
     os.environ["COLORLIB_DATA_DIR"] = str(Path(data_dir).resolve())
 
 
+EXECUTED = pytest.StashKey[list]()  # the outputs of a notebook's code cells so far
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let the smoke report, which the site's tests make, have the notebooks that nbval has executed already."""
+    report = yield
+    if report.when == "call" and report.passed and item.path.suffix == ".ipynb":
+        outputs = item.parent.stash.setdefault(EXECUTED, [])
+        outputs.append(item.test_outputs)
+        executed = read_notebook(item.path)
+        code = [cell for cell in executed["cells"] if cell["cell_type"] == "code"]
+        if len(outputs) == len(code):
+            for cell, cell_outputs in zip(code, outputs):
+                cell["outputs"] = cell_outputs
+            keep_notebook(item.path.stem, executed, "smoke", DEFAULT_COLLECTIONS["smoke"])
+    return report
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run each file's tests one after the other, and likewise all notebooks, which take models from each other."""
+    """Run each file's tests one after the other; likewise all notebooks, which take models from each other, and then
+    the tests of the site that is built from them.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            return "notebooks" if file.startswith("notebooks/") else file
+            return "report" if file.startswith("notebooks/") or file == "tests/test_site.py" else file
 
     return ByFile(config, log)

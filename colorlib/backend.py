@@ -9,7 +9,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["keras", "layers", "ops"]
+__all__ = ["EAGER_STEPS", "keras", "layers", "ops"]
+
+EAGER_STEPS = 10  # a training of so few is not compiled: that would take longer than the steps do
 
 
 @contextmanager

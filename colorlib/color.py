@@ -3,24 +3,17 @@
 sRGB and gray are gamma-encoded, in [0, 1]. Lab is CIE L*a*b*: L in [0, 100], a and b in their natural units, about
 -86…98 and -108…95 inside sRGB. All arrays are ``float32``.
 
-The conversions are fast enough for photos of many megapixels: they work on all processors, in bands of pixels that
-fit a processor's cache, channel by channel, in arrays that each thread uses again and again; and they look up the
-curves (sRGB's two, and the cube root of CIELAB) in tables fine enough that linear interpolation between entries is as
-exact as ``float32`` is.
+The conversions are fast enough for photos of many megapixels: they work in bands of pixels (`colorlib.bands`), and look
+up the curves, sRGB's two and the cube root of CIELAB, in tables.
 
 References
 ----------
 IEC 61966-2-1:1999 (sRGB); CIE 15:2018, Colorimetry, 4th edition (CIELAB).
 """
 
-import math
-import threading
-from collections.abc import Callable
-from functools import cache
-
 import numpy as np
 
-from .parallel import on_all_processors
+from .bands import in_bands, look_up, look_up_inside, scratch
 
 __all__ = ["rgb_to_lab", "lab_to_rgb", "split_lab", "merge_lab", "to_gray", "luma_gray", "gray_to_lightness",
            "lightness_to_gray", "in_gamut", "encode_srgb", "decode_srgb", "lab_planes", "gray_plane"]
@@ -34,8 +27,6 @@ WHITE = XYZ_FROM_RGB.sum(axis=1)
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 _DELTA = 6 / 29
-_BAND_PIXELS = 1 << 15
-_CURVE_STEPS = 1 << 15
 _GAMUT_TOLERANCE = 1e-4  # of an encoded channel: far below a step of 8 bits, far above rounding errors
 _BISECTIONS = 10
 
@@ -63,12 +54,12 @@ def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
     >>> rgb_to_lab([1.0, 1.0, 1.0]).round(1).tolist()
     [100.0, 0.0, 0.0]
     """
-    return _in_bands(lab_planes, 3, _checked(rgb, "rgb"))
+    return in_bands(lab_planes, 3, _checked(rgb, "rgb"))
 
 
 def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
     """Convert CIELAB, (..., 3), to sRGB, unclipped: a color that sRGB doesn't have gets channels below 0 or above 1."""
-    return _in_bands(lambda lab: _look_up(encode_srgb, _lab_to_linear(lab[:1], lab[1:])), 3, _checked(lab, "lab"))
+    return in_bands(lambda lab: look_up(encode_srgb, _lab_to_linear(lab[:1], lab[1:])), 3, _checked(lab, "lab"))
 
 
 def split_lab(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,10 +108,10 @@ def merge_lab(lightness: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, int]:
     if lightness.shape != ab.shape[:-1]:
         raise ValueError(f"lightness of shape {lightness.shape} and ab of shape {ab.shape} don't belong together: "
                          "ab has one axis more, of length 2")
-    rgb = _in_bands(_merge, 3, lightness[..., None], ab)
+    rgb = in_bands(_merge, 3, lightness[..., None], ab)
     outside = np.isnan(rgb[..., 0])
     if outside.any():
-        rgb[outside] = _in_bands(_merge_shrunk, 3, lightness[outside][:, None], ab[outside])
+        rgb[outside] = in_bands(_merge_shrunk, 3, lightness[outside][:, None], ab[outside])
     return rgb, int(np.count_nonzero(outside))
 
 
@@ -137,7 +128,7 @@ def to_gray(rgb: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (...)
         sRGB-encoded gray in [0, 1].
     """
-    return _in_bands(gray_plane, 1, _checked(rgb, "rgb"))[..., 0]
+    return in_bands(gray_plane, 1, _checked(rgb, "rgb"))[..., 0]
 
 
 def luma_gray(rgb: np.ndarray) -> np.ndarray:
@@ -158,7 +149,7 @@ def luma_gray(rgb: np.ndarray) -> np.ndarray:
 
 def gray_to_lightness(gray: np.ndarray) -> np.ndarray:
     """Convert sRGB-encoded gray in [0, 1], of any shape, to L* in [0, 100]."""
-    return _in_bands(lambda band: _look_up(_lightness, band), 1, _checked(gray, "gray", None)[..., None])[..., 0]
+    return in_bands(lambda band: look_up(_lightness, band), 1, _checked(gray, "gray", None)[..., None])[..., 0]
 
 
 def lightness_to_gray(lightness: np.ndarray) -> np.ndarray:
@@ -166,14 +157,14 @@ def lightness_to_gray(lightness: np.ndarray) -> np.ndarray:
     def gray(band: np.ndarray) -> np.ndarray:
         band += 16
         band /= 116
-        return _look_up(encode_srgb, _lab_f_inverse(band))
+        return look_up(encode_srgb, _lab_f_inverse(band))
 
-    return _in_bands(gray, 1, _checked(lightness, "lightness", None)[..., None])[..., 0]
+    return in_bands(gray, 1, _checked(lightness, "lightness", None)[..., None])[..., 0]
 
 
 def in_gamut(lab: np.ndarray) -> np.ndarray:
     """Tell which CIELAB colors, (..., 3), sRGB has, to within 1e-4 of its range: bools of shape (...)."""
-    return _in_bands(lambda lab: ~_outside(_lab_to_linear(lab[:1], lab[1:]))[None], 1, _checked(lab, "lab"))[..., 0] > 0
+    return in_bands(lambda lab: ~_outside(_lab_to_linear(lab[:1], lab[1:]))[None], 1, _checked(lab, "lab"))[..., 0] > 0
 
 
 def decode_srgb(encoded: np.ndarray) -> np.ndarray:
@@ -196,45 +187,19 @@ def _lightness(gray: np.ndarray) -> np.ndarray:
     return 116 * _lab_f(decode_srgb(gray)) - 16
 
 
-@cache
-def _table(curve: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a curve on [0, 1] into `_CURVE_STEPS` straight lines: each one's value at 0 and slope; the last one twice."""
-    points = np.linspace(0, 1, _CURVE_STEPS + 1)
-    values = curve(points)
-    slopes = np.diff(values) * _CURVE_STEPS
-    slopes = np.append(slopes, slopes[-1])
-    return (values - slopes * points).astype(np.float32), slopes.astype(np.float32)
-
-
-class _Scratch(threading.local):
-    """Arrays that each thread uses again and again: new ones would cost more time than what is computed in them."""
-
-    def __init__(self):
-        self.arrays = {}
-
-    def __call__(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
-        size = math.prod(shape)
-        if name not in self.arrays or self.arrays[name].size < size:
-            self.arrays[name] = np.empty(size, dtype)
-        return self.arrays[name][:size].reshape(shape)
-
-
-_scratch = _Scratch()
-
-
 # The functions below work on bands of pixels as planes, float32 of shape (channels, n), on one processor. Most of them
-# work in place, and what they return is overwritten by the same thread's next call: use it, or copy it, before that.
+# work in place, in `scratch` arrays: what they return is overwritten by the same thread's next call.
 
 def gray_plane(rgb: np.ndarray) -> np.ndarray:
     """Do what `to_gray` does, unchecked and in place, for planes (3, n); returns (1, n)."""
-    luminance = np.matmul(XYZ_FROM_RGB[1:2], _look_up(decode_srgb, rgb), out=_scratch("product", (1, rgb.shape[1])))
-    return np.clip(_look_up(encode_srgb, luminance), 0, 1, out=luminance)
+    luminance = np.matmul(XYZ_FROM_RGB[1:2], look_up(decode_srgb, rgb), out=scratch("product", (1, rgb.shape[1])))
+    return np.clip(look_up(encode_srgb, luminance), 0, 1, out=luminance)
 
 
 def lab_planes(rgb: np.ndarray) -> np.ndarray:
     """Do what `rgb_to_lab` does, unchecked and in place, for planes (3, n)."""
-    xyz = np.matmul(XYZ_FROM_RGB / WHITE[:, None], _look_up(decode_srgb, rgb), out=_scratch("product", rgb.shape))
-    x, y, z = _look_up(_lab_f, xyz)
+    xyz = np.matmul(XYZ_FROM_RGB / WHITE[:, None], look_up(decode_srgb, rgb), out=scratch("product", rgb.shape))
+    x, y, z = look_up(_lab_f, xyz)
     lightness, a, b = lab = rgb
     np.multiply(y, 116, out=lightness)
     lightness -= 16
@@ -245,52 +210,28 @@ def lab_planes(rgb: np.ndarray) -> np.ndarray:
     return lab
 
 
-def _look_up(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
-    """Evaluate a curve in place: on [0, 1] by linear interpolation in its table, elsewhere by the curve itself."""
-    if points.min() >= 0 and points.max() <= 1:
-        return _look_up_inside(curve, points)
-    elsewhere = (points < 0) | (points > 1)
-    values = curve(points[elsewhere])
-    _look_up_inside(curve, np.clip(points, 0, 1, out=points))
-    points[elsewhere] = values
-    return points
-
-
-def _look_up_inside(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
-    """Evaluate a curve in place, at points in [0, 1]."""
-    offsets, slopes = _table(curve)
-    steps = np.multiply(points, np.float32(_CURVE_STEPS), out=_scratch("steps", points.shape))
-    # By way of int32, since processors convert fractions to it several at a time.
-    line, index = _scratch("line", points.shape, np.int32), _scratch("index", points.shape, np.intp)
-    np.copyto(line, steps, casting="unsafe")
-    np.copyto(index, line)
-    points *= slopes.take(index, out=steps, mode="clip")
-    points += offsets.take(index, out=steps, mode="clip")
-    return points
-
-
 def _lab_f_inverse(f: np.ndarray) -> np.ndarray:
     """Undo the curve of CIELAB, in place."""
     # A cube, continued below delta by its tangent; without a branch, which would take four times as long.
-    upper = np.maximum(f, np.float32(_DELTA), out=_scratch("upper", f.shape))
+    upper = np.maximum(f, np.float32(_DELTA), out=scratch("upper", f.shape))
     f -= np.float32(_DELTA)
     np.minimum(f, 0, out=f)
     f *= np.float32(3 * _DELTA**2)
-    cube = np.multiply(upper, upper, out=_scratch("cube", f.shape))
+    cube = np.multiply(upper, upper, out=scratch("cube", f.shape))
     cube *= upper
     f += cube
     return f
 
 
 def _lab_to_linear(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    x, y, z = f = _scratch("f", (3, lightness.shape[1]))
+    x, y, z = f = scratch("f", (3, lightness.shape[1]))
     np.add(lightness[0], 16, out=y)
     y *= np.float32(1 / 116)
     np.multiply(ab[0], np.float32(1 / 500), out=x)
     x += y
     np.multiply(ab[1], np.float32(-1 / 200), out=z)
     z += y
-    return np.matmul(RGB_FROM_XYZ * WHITE, _lab_f_inverse(f), out=_scratch("product", f.shape))
+    return np.matmul(RGB_FROM_XYZ * WHITE, _lab_f_inverse(f), out=scratch("product", f.shape))
 
 
 def _outside(linear: np.ndarray) -> np.ndarray:
@@ -302,7 +243,7 @@ def _merge(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     """Convert to sRGB; a color that sRGB doesn't have gets NaN for its first channel."""
     linear = _lab_to_linear(lightness, ab)
     outside = _outside(linear)
-    rgb = _look_up_inside(encode_srgb, np.clip(linear, 0, 1, out=linear))
+    rgb = look_up_inside(encode_srgb, np.clip(linear, 0, 1, out=linear))
     rgb[0, outside] = np.nan
     return rgb
 
@@ -315,28 +256,7 @@ def _merge_shrunk(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
         linear = _lab_to_linear(lightness, np.multiply(ab, fits + step, out=shrunk))
         fits += step * ((linear.min(axis=0) >= 0) & (linear.max(axis=0) <= 1))
     linear = _lab_to_linear(lightness, np.multiply(ab, fits, out=shrunk))
-    return _look_up_inside(encode_srgb, np.clip(linear, 0, 1, out=linear))
-
-
-def _in_bands(convert: Callable[..., np.ndarray], channels: int, *pixels: np.ndarray) -> np.ndarray:
-    """Apply a function of planes (c, n) to arrays of pixels (..., c), band by band on all processors."""
-    flat = [array.reshape(-1, array.shape[-1]) for array in pixels]
-    result = np.empty((len(flat[0]), channels), np.float32)
-
-    def work(start: int) -> None:
-        band = slice(start, start + _BAND_PIXELS)
-        planes = [_scratch(f"planes {i}", array[band].T.shape) for i, array in enumerate(flat)]
-        for copy, array in zip(planes, flat):
-            np.copyto(copy, array[band].T)
-        for channel, plane in enumerate(convert(*planes)):
-            result[band, channel] = plane
-
-    starts = range(0, len(result), _BAND_PIXELS)
-    if len(starts) > 1:
-        on_all_processors(work, starts)
-    elif len(result):
-        work(0)
-    return result.reshape(pixels[0].shape[:-1] + (channels,))
+    return look_up_inside(encode_srgb, np.clip(linear, 0, 1, out=linear))
 
 
 def _checked(array: np.ndarray, name: str, channels: int | None = 3) -> np.ndarray:

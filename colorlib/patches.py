@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .bands import row_bands
 from .parallel import on_all_processors
 
-__all__ = ["gray_patches", "patch_targets", "patch_planes", "rows_to_image", "row_bands", "predict_pixels"]
-
-_BAND_PIXELS = 1 << 15
+__all__ = ["gray_patches", "patch_targets", "patch_planes", "rows_to_image", "predict_pixels"]
 
 
 def gray_patches(gray: np.ndarray, center: bool = True, pad: bool = False) -> np.ndarray:
@@ -88,12 +87,6 @@ def patch_targets(photo: np.ndarray) -> np.ndarray:
 def rows_to_image(rows: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Lay one row a pixel back into an image of shape (H, W, C); the inverse of the padded table's row order."""
     return np.asarray(rows).reshape(shape + (-1,))
-
-
-def row_bands(height: int, width: int) -> list[slice]:
-    """Divide an image's rows into bands of some ten thousand pixels."""
-    rows = max(1, _BAND_PIXELS // width)
-    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
 
 
 def predict_pixels(gray: np.ndarray, channels: int, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -24,7 +24,6 @@ __all__ = ["PROFILES", "Run", "start_run", "read_ledger"]
 PROFILES = ("full", "smoke")
 #: The collection that a profile uses unless told otherwise.
 DEFAULT_COLLECTIONS = {"full": "unsplash36", "smoke": "bundled"}
-FIGURE_DPI = 100
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -154,7 +153,7 @@ class Run:
             raise ValueError(f"figure {name!r} has no alternative text: say in a sentence what it shows")
         self._enter("figures", name, {"alt": alt})
         drawn, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=FIGURE_DPI, bbox_inches="tight", facecolor="white")
+        figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
         plt.close(figure)
         picture = Image.open(drawn).convert("RGB")  # matplotlib's has an alpha channel, which takes room for nothing
         picture.save(png, "PNG", optimize=True)

@@ -14,8 +14,8 @@ from . import paths
 from .fingerprints import code_cells, fingerprint_notebooks
 from .results import read_ledger
 
-__all__ = ["NotebookFailed", "outdated_notebooks", "read_notebook", "read_notebooks", "run_notebooks", "with_outputs",
-           "write_notebook"]
+__all__ = ["NotebookFailed", "keep_notebook", "outdated_notebooks", "read_notebook", "read_notebooks", "run_notebooks",
+           "with_outputs", "write_notebook"]
 
 CELL_SECONDS = 3600  # a cell that takes longer is stuck
 
@@ -85,10 +85,32 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
             print(f"{name}  up to date")
         else:
             seconds = _execute(name, target, profile, collection, record.get("cell_seconds", []))
-            record = {"fingerprint": fingerprints[name], "made": _made_by(name, folder), "cell_seconds": seconds}
-            paths.write_whole(_record_file(target), json.dumps(record).encode())
+            _write_record(name, target, fingerprints[name], seconds)
             executed.append(name)
     return executed
+
+
+def keep_notebook(name: str, executed: dict, profile: str, collection: str) -> None:
+    """Keep a notebook that something else than `run_notebooks` executed, so that it need not be executed again.
+
+    Parameters
+    ----------
+    name : str
+    executed : dict
+        The notebook with its outputs.
+    profile, collection : str
+        Those that it was executed with.
+
+    Raises
+    ------
+    ValueError
+        If its code is not what it is now.
+    """
+    notebooks = read_notebooks()
+    target = paths.run_folder(collection, profile) / "notebooks" / f"{name}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_notebook(target, with_outputs(notebooks[name], executed))
+    _write_record(name, target, fingerprint_notebooks(notebooks, profile, collection)[name], [])
 
 
 def outdated_notebooks(profile: str, collection: str) -> list[str]:
@@ -271,6 +293,11 @@ def _record_file(target: Path) -> Path:
 def _read_record(target: Path) -> dict:
     file = _record_file(target)
     return json.loads(file.read_text("utf-8")) if file.is_file() and target.is_file() else {}
+
+
+def _write_record(name: str, target: Path, fingerprint: str, cell_seconds: list[float]) -> None:
+    record = {"fingerprint": fingerprint, "made": _made_by(name, target.parent.parent), "cell_seconds": cell_seconds}
+    paths.write_whole(_record_file(target), json.dumps(record).encode())
 
 
 def _made_by(name: str, folder: Path) -> dict[str, list[str]]:

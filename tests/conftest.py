@@ -64,6 +64,15 @@ def kill_at_checkpoint(program: str, folder: Path, checkpoint: Path, **options) 
     assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
 
 
+def count_steps(monkeypatch) -> list[int]:
+    """Note in a list the iterations that networks learn in from now on."""
+    from colorlib.models.learner import NetworkLearner
+
+    done, step = [], NetworkLearner.step
+    monkeypatch.setattr(NetworkLearner, "step", lambda self, iteration: (done.append(iteration), step(self, iteration))[1])
+    return done
+
+
 def write_notebook(file: Path, *code: str, prose: str = "A title") -> None:
     cells = [{"cell_type": "markdown", "id": "title", "metadata": {}, "source": [f"# {prose}"]}]
     for number, source in enumerate((PARAMETERS, *code)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, Ridge
 
-from colorlib import patches
+from colorlib import bands
 from colorlib.color import split_lab, to_gray
 from colorlib.metrics import r2
 from colorlib.models import linear, load_model
@@ -36,7 +36,7 @@ def test_coefficients_are_those_of_scikit_learn(photos, center, ridge):
 
 def test_bands_and_blocks_change_nothing(photos, monkeypatch):
     before = LinearPatches().fit(photos)
-    monkeypatch.setattr(patches, "_BAND_PIXELS", 200)
+    monkeypatch.setattr(bands, "_BAND_PIXELS", 200)
     monkeypatch.setattr(linear, "_BLOCK_ROWS", 7)
     after = LinearPatches().fit(photos)
     np.testing.assert_allclose(after.coefficients_, before.coefficients_, atol=1e-9)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from colorlib import patches
+from colorlib import bands
 from colorlib.color import rgb_to_lab, to_gray
 from colorlib.models import load_model, mlp
 from colorlib.models.linear import LinearPatches
@@ -66,7 +66,7 @@ def test_watching_held_out_photos_changes_nothing(photos, fitted):
 def test_bands_leave_no_seams(fitted, monkeypatch, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     whole = fitted.predict(gray)
-    monkeypatch.setattr(patches, "_BAND_PIXELS", 200)
+    monkeypatch.setattr(bands, "_BAND_PIXELS", 200)
     monkeypatch.setattr(mlp, "_CACHED_ROWS", 70)
     np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
     assert fitted.colorize(gray).shape == shape + (3,)

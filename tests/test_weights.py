@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +13,7 @@ from colorlib.color import to_gray
 from colorlib.models import load_model
 from colorlib.photos import load_photos
 from colorlib.weights import _log, make_weights, training_photos
-from conftest import kill_at_checkpoint
+from conftest import count_steps, kill_at_checkpoint
 
 SMALL = dict(sources=("bundled",), photo_size=64, filters=4, stages=((4, 32), (4, 64)), batch=2, size=64,
              progress=False)
@@ -32,15 +30,20 @@ def isolate(folder) -> dict:
     return dict(zip(FOLDERS, (data, data / "raw", data / "cache", folder / "build")))
 
 
+def make_isolated(out, folders: dict) -> dict:
+    """Make the weights with the folders of `isolate`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COLORLIB_DATA_DIR", raising=False)
+        for name, path in folders.items():
+            patch.setattr(paths, name, path)
+        return make_weights(out, **SMALL)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> SimpleNamespace:
     """The weights made at once: their folder, that of the work on them, and what the command gave."""
     folder = tmp_path_factory.mktemp("weights")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COLORLIB_DATA_DIR", raising=False)
-        for name, path in isolate(folder).items():
-            patch.setattr(paths, name, path)
-        about = make_weights(folder / "out", **SMALL)
+    about = make_isolated(folder / "out", isolate(folder))
     return SimpleNamespace(folder=folder / "out", work=folder / "build" / "weights", about=about)
 
 
@@ -115,14 +118,15 @@ def test_a_log_goes_on_after_a_look_that_is_done_again_and_starts_anew_with_othe
     assert log.read_text("utf-8").split() == ["iteration,b", "3,8"]
 
 
-def test_killed_and_called_again_it_ends_with_the_weights_of_an_uninterrupted_run(made, tmp_path):
+def test_killed_and_called_again_it_ends_with_the_weights_of_an_uninterrupted_run(made, tmp_path, monkeypatch):
+    folders = isolate(tmp_path)
     program = f"""
 from pathlib import Path
 import colorlib.training
 from colorlib import paths
 from colorlib.weights import make_weights
 colorlib.training.CHECKPOINT_SECONDS = 0.0
-for name, path in {({name: str(path) for name, path in isolate(tmp_path).items()})}.items():
+for name, path in {({name: str(path) for name, path in folders.items()})}.items():
     setattr(paths, name, Path(path))
 make_weights(Path("out"), **{SMALL})
 """
@@ -130,10 +134,10 @@ make_weights(Path("out"), **{SMALL})
     checkpoint = tmp_path / "build" / "weights" / "checkpoint.npz"
     kill_at_checkpoint(program, tmp_path, checkpoint, env=variables)
     assert checkpoint.exists() and not (tmp_path / "out").exists()
-    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=variables).returncode == 0
-    assert not checkpoint.exists()
+    done = count_steps(monkeypatch)
+    about = make_isolated(tmp_path / "out", folders)
+    assert 1 < done[0] <= done[-1] == 8 and not checkpoint.exists()
     weights = [load_model(folder / "unet.keras").network_.get_weights() for folder in (tmp_path / "out", made.folder)]
     for again, whole in zip(*weights, strict=True):
         np.testing.assert_array_equal(again, whole)
-    about = json.loads((tmp_path / "out" / "unet.json").read_text("utf-8"))
     assert about["scores"] == made.about["scores"] and about["gain"] == made.about["gain"]

@@ -5,13 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from ..backend import keras
+from ..backend import EAGER_STEPS, keras
 from ..color import split_lab
 from .network import AB_SCALE, AB_STRIDE, JIT, scale_lightness
 
 __all__ = ["NetworkLearner", "augment", "cosine_rate", "network_targets", "random_crop"]
-
-EAGER_ITERATIONS = 6  # compiling the step takes longer than so many steps without it
 
 
 class NetworkLearner:
@@ -36,7 +34,7 @@ class NetworkLearner:
         self.finished = False
         self._network, self._draw = network, draw
         self._rate = partial(cosine_rate, float(optimizer.learning_rate), iterations, warm_up)
-        self._compiled = {"run_eagerly": True} if iterations <= EAGER_ITERATIONS else {"jit_compile": JIT}
+        self._compiled = {"run_eagerly": True} if iterations <= EAGER_STEPS else {"jit_compile": JIT}
         network.compile(optimizer, loss, **self._compiled)
         optimizer.build(network.trainable_variables)
 

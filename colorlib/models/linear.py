@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..bands import row_bands
 from ..color import gray_plane, lab_planes
 from ..parallel import on_all_processors
-from ..patches import patch_planes, predict_pixels, row_bands
+from ..patches import patch_planes, predict_pixels
 from .base import Colorizer, check_photos, read_arrays, write_arrays
 
 __all__ = ["LinearPatches", "Moments", "patch_moments"]

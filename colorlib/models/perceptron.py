@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..backend import keras, layers, ops
+from ..backend import EAGER_STEPS, keras, layers, ops
 from ..color import WHITE, XYZ_FROM_RGB, rgb_to_lab
 from .mlp import PerceptronPatches, Table
 
@@ -20,7 +20,6 @@ __all__ = ["build_network", "lab_loss", "train_network"]
 
 HUBER_DELTA = 0.05  # errors of sRGB channels above this count linearly
 WARM_UP = 0.1  # share of the training during which the learning rate rises
-EAGER_STEPS = 10  # compiling a step takes longer than so many steps without it
 _VALIDATED_ROWS = 1 << 14  # at a time
 
 

@@ -1,0 +1,109 @@
+"""Work on every pixel of large images: in bands that fit a processor's cache, on all processors.
+
+Arrays that each thread uses again and again take the results in between, and curves are looked up in tables fine enough
+that linear interpolation between entries is as exact as ``float32`` is.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from .parallel import on_all_processors
+
+__all__ = ["row_bands", "in_bands", "scratch", "look_up", "look_up_inside"]
+
+_BAND_PIXELS = 1 << 15
+_CURVE_STEPS = 1 << 15
+
+
+def row_bands(height: int, width: int) -> list[slice]:
+    """Divide an image's rows into bands of some ten thousand pixels."""
+    rows = max(1, _BAND_PIXELS // width)
+    return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
+
+
+def in_bands(convert: Callable[..., np.ndarray], channels: int, *pixels: np.ndarray) -> np.ndarray:
+    """Apply a function of planes to arrays of pixels, band by band on all processors.
+
+    Parameters
+    ----------
+    convert : callable
+        Takes of each array some pixels as planes, float32 of shape (c, n), which it may overwrite; returns planes
+        (channels, n).
+    channels : int
+    *pixels : ndarray, shape (..., c)
+
+    Returns
+    -------
+    ndarray of float32, shape (..., channels)
+    """
+    flat = [array.reshape(-1, array.shape[-1]) for array in pixels]
+    result = np.empty((len(flat[0]), channels), np.float32)
+
+    def work(start: int) -> None:
+        band = slice(start, start + _BAND_PIXELS)
+        planes = [scratch(f"planes {i}", array[band].T.shape) for i, array in enumerate(flat)]
+        for copy, array in zip(planes, flat):
+            np.copyto(copy, array[band].T)
+        for channel, plane in enumerate(convert(*planes)):
+            result[band, channel] = plane
+
+    starts = range(0, len(result), _BAND_PIXELS)
+    if len(starts) > 1:
+        on_all_processors(work, starts)
+    elif len(result):
+        work(0)
+    return result.reshape(pixels[0].shape[:-1] + (channels,))
+
+
+class _Scratch(threading.local):
+    """Arrays by name that each thread uses again and again: new ones would cost more time than what is done in them."""
+
+    def __init__(self):
+        self.arrays = {}
+
+    def __call__(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+        size = math.prod(shape)
+        if name not in self.arrays or self.arrays[name].size < size:
+            self.arrays[name] = np.empty(size, dtype)
+        return self.arrays[name][:size].reshape(shape)
+
+
+scratch = _Scratch()
+
+
+def look_up(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Evaluate a curve in place: on [0, 1] by linear interpolation in its table, elsewhere by the curve itself."""
+    if points.min() >= 0 and points.max() <= 1:
+        return look_up_inside(curve, points)
+    elsewhere = (points < 0) | (points > 1)
+    values = curve(points[elsewhere])
+    look_up_inside(curve, np.clip(points, 0, 1, out=points))
+    points[elsewhere] = values
+    return points
+
+
+def look_up_inside(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Evaluate a curve in place, at points in [0, 1]."""
+    offsets, slopes = _table(curve)
+    steps = np.multiply(points, np.float32(_CURVE_STEPS), out=scratch("steps", points.shape))
+    # By way of int32, since processors convert fractions to it several at a time.
+    line, index = scratch("line", points.shape, np.int32), scratch("index", points.shape, np.intp)
+    np.copyto(line, steps, casting="unsafe")
+    np.copyto(index, line)
+    points *= slopes.take(index, out=steps, mode="clip")
+    points += offsets.take(index, out=steps, mode="clip")
+    return points
+
+
+@cache
+def _table(curve: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a curve on [0, 1] into `_CURVE_STEPS` straight lines: each one's value at 0 and slope; the last one twice."""
+    points = np.linspace(0, 1, _CURVE_STEPS + 1)
+    values = curve(points)
+    slopes = np.diff(values) * _CURVE_STEPS
+    slopes = np.append(slopes, slopes[-1])
+    return (values - slopes * points).astype(np.float32), slopes.astype(np.float32)
