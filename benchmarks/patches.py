@@ -226,7 +226,7 @@ def case(ours: dict, peer: dict, name: str, **more) -> dict:
     sides = {side: {"seconds": round(value["seconds"], 3), "peak_mb": value["peak_mb"]}
              for side, value in (("ours", ours), ("peer", peer))}
     sides["peer"] = {"name": name} | sides["peer"]
-    return sides | {"ratio": round(peer["seconds"] / ours["seconds"], 1), "machine": machine()} | more
+    return sides | {"ratio": round(peer["seconds"] / ours["seconds"], 2), "machine": machine()} | more
 
 
 def main() -> None:

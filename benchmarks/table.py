@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 
 from colorlib import paths
+from colorlib.__main__ import FEW_PHOTOS
 
 PAGE = paths.BENCHMARKS.parent / "README.md"
 SPACE = "\N{NO-BREAK SPACE}"
@@ -14,6 +15,9 @@ CASES = {  # in the order of the page: name -> what was done
     "mlp_colorize_12mp": "Coloring 12 megapixels by it",
     "cnn_training_2500": "Training the convolutional network for 2,500 steps",
     "cnn_colorize_12mp": "Coloring 12 megapixels by it",
+    "command_cold": "Coloring one photo of 1 megapixel by the U-Net from the command line, start of Python included",
+    "command_further": "Coloring each further one by the same command",
+    "command_24mp": "Coloring one of 24 megapixels from the command line",
 }
 TEMPLATE = """# Speed
 
@@ -33,6 +37,8 @@ an epoch. By default it stops after {mlp[default_tolerance_stops_after]}; with t
 
 Coloring by the perceptron is arithmetic: it does {coloring[our_gflops]} GFLOP/s, {coloring[share_of_peak]:.0%} of the
 {coloring[matrix_multiply_gflops]} of a product of two large matrices.
+
+For up to {few} photos the command takes OpenVINO, which only predicts; for more, TensorFlow.
 
 ## The two networks while they learn
 
@@ -57,6 +63,7 @@ def page(results: dict[str, dict]) -> str:
                      (_row(what.format(**results[name]), results[name]) for name, what in CASES.items())),
         curves=_table(("network", "step", "seconds", "training", "held out"), points),
         linear=results["linear_fit"], mlp=results["mlp_fit"], coloring=results["mlp_colorize_12mp"], network=network,
+        few=FEW_PHOTOS,
         machines="; ".join(dict.fromkeys(result["machine"] for result in results.values())))
 
 
@@ -72,7 +79,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def read_results() -> dict[str, dict]:
     """Read what the scripts wrote, by case."""
-    return {name: case for file in ("patches", "cnn")
+    return {name: case for file in ("patches", "cnn", "colorize")
             for name, case in json.loads((paths.BENCHMARKS / f"{file}.json").read_text("utf-8")).items()}
 
 

@@ -10,6 +10,8 @@ from .results import PROFILES
 
 __all__ = ["main"]
 
+FEW_PHOTOS = 10  # OpenVINO starts seconds sooner than TensorFlow, but takes some tenths longer for every photo
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
@@ -101,9 +103,10 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _colorize(options: argparse.Namespace) -> int:
-    if __name__ == "__main__":  # in a process of its own: OpenVINO only predicts, but starts in half TensorFlow's time
+    from .colorize import colorize_files, list_images
+    few = len(list_images(options.inputs, on_error=lambda _: None)) <= FEW_PHOTOS
+    if few and __name__ == "__main__":  # in a process of its own, which only predicts
         os.environ.setdefault("KERAS_BACKEND", "openvino")
-    from .colorize import colorize_files
     colorized, failed = colorize_files(options.inputs, options.output, options.model, chroma=options.chroma,
                                        size=options.size, compare=options.compare, overwrite=options.overwrite,
                                        on_error=_print_error)

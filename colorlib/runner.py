@@ -108,7 +108,6 @@ def keep_notebook(name: str, executed: dict, profile: str, collection: str) -> N
     """
     notebooks = read_notebooks()
     target = paths.run_folder(collection, profile) / "notebooks" / f"{name}.ipynb"
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_notebook(target, with_outputs(notebooks[name], executed))
     _write_record(name, target, fingerprint_notebooks(notebooks, profile, collection)[name], [])
 

@@ -3,9 +3,15 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
+import colorlib
+from colorlib.color import to_gray
+from colorlib.imagefiles import read_image
+from colorlib.imagewriter import write_image
+from colorlib.photos import load_photos
 from conftest import run_colorlib
 
 
@@ -62,3 +68,15 @@ def test_importing_the_library_is_quick_and_loads_nothing_heavy():
     seconds, *heavy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                                      check=True).stdout.split()
     assert float(seconds) < 0.5 and heavy == []
+
+
+def test_coloring_does_without_tensorflow_what_the_library_does_with_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    write_image(tmp_path / "gray.png", np.dstack([to_gray(load_photos("bundled", 128, "test")[0])] * 3), bits=16)
+    code = ("import runpy, sys; sys.argv = ['colorlib', 'colorize', 'gray.png', '-o', 'out.png']\n"
+            "try: runpy.run_module('colorlib', run_name='__main__')\n"
+            "finally: print(*sorted({'tensorflow', 'openvino'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr, done.stdout.split()[-1:]) == (0, "", ["openvino"])
+    expected = colorlib.load("unet").colorize(read_image(tmp_path / "gray.png").gray())
+    np.testing.assert_allclose(read_image(tmp_path / "out.png").rgb(), expected, atol=1e-3)

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from colorlib import paths
+from colorlib.runner import keep_notebook
 from conftest import FIRST, INDEX, SECOND, command, environment, run_colorlib, write_notebook
 
 ONLY = ("--notebooks", "01_first", "02_second")  # builds no site
@@ -83,6 +85,20 @@ def test_a_failing_notebook_is_kept_beside_and_named(project, folder):
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
     assert executed(report(project, *ONLY)) == ["02_second"]
     assert not (folder / "notebooks" / "02_second.failed.ipynb").exists()
+
+
+def test_a_notebook_executed_elsewhere_is_not_executed_again_unless_its_code_changed(project, folder, monkeypatch):
+    kept = json.loads((folder / "notebooks" / "02_second.ipynb").read_text("utf-8"))
+    (folder / "notebooks" / "02_second.json").unlink()
+    for name, path in {"ROOT": project, "NOTEBOOKS": project / "notebooks", "BUILD": project / "build",
+                       "PROFILES": project / "notebooks" / "profiles.toml"}.items():
+        monkeypatch.setattr(paths, name, path)
+    keep_notebook("02_second", kept, "smoke", "bundled")
+    assert executed(report(project, *ONLY)) == []
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "1 + 1")
+    with pytest.raises(ValueError, match="code changed"):
+        keep_notebook("02_second", kept, "smoke", "bundled")
+    assert executed(report(project, *ONLY)) == ["02_second"]
 
 
 def test_an_unknown_name_fails_the_site_and_leaves_the_old_one(project, folder):
