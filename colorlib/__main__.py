@@ -107,6 +107,7 @@ def _colorize(options: argparse.Namespace) -> int:
     few = len(list_images(options.inputs, on_error=lambda _: None)) <= FEW_PHOTOS
     if few and __name__ == "__main__":  # in a process of its own, which only predicts
         os.environ.setdefault("KERAS_BACKEND", "openvino")
+        sys.modules["openvino_telemetry"] = None  # or importing OpenVINO would tell its maker so, and write to $HOME
     colorized, failed = colorize_files(options.inputs, options.output, options.model, chroma=options.chroma,
                                        size=options.size, compare=options.compare, overwrite=options.overwrite,
                                        on_error=_print_error)

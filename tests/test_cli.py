@@ -72,11 +72,15 @@ def test_importing_the_library_is_quick_and_loads_nothing_heavy():
 
 def test_coloring_does_without_tensorflow_what_the_library_does_with_it(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
     write_image(tmp_path / "gray.png", np.dstack([to_gray(load_photos("bundled", 128, "test")[0])] * 3), bits=16)
     code = ("import runpy, sys; sys.argv = ['colorlib', 'colorize', 'gray.png', '-o', 'out.png']\n"
             "try: runpy.run_module('colorlib', run_name='__main__')\n"
-            "finally: print(*sorted({'tensorflow', 'openvino'} & set(sys.modules)))")
+            "finally: print(*sorted({'tensorflow', 'openvino'} & set(sys.modules)))\n"
+            "assert not [name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module]")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr, done.stdout.split()[-1:]) == (0, "", ["openvino"])
+    assert not (tmp_path / "home" / "intel").exists()
     expected = colorlib.load("unet").colorize(read_image(tmp_path / "gray.png").gray())
     np.testing.assert_allclose(read_image(tmp_path / "out.png").rgb(), expected, atol=1e-3)
