@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from colorlib.fingerprints import code_cells
 from colorlib.results import DEFAULT_COLLECTIONS
-from colorlib.runner import keep_notebook, read_notebook
+from colorlib.runner import keep_notebook
 
 os.environ["COLORLIB_PROFILE"] = "smoke"
 os.environ.pop("COLORLIB_PHOTOS", None)
 if data_dir := os.environ.get("COLORLIB_DATA_DIR"):  # nbval runs a notebook in its own folder
     os.environ["COLORLIB_DATA_DIR"] = str(Path(data_dir).resolve())
 
-
-EXECUTED = pytest.StashKey[list]()  # the outputs of a notebook's code cells so far
+PASSED = pytest.StashKey[int]()  # how many cells of a notebook did so far
 
 
 @pytest.hookimpl(wrapper=True)
@@ -22,21 +22,18 @@ def pytest_runtest_makereport(item, call):
     """Let the smoke report, which the site's tests make, have the notebooks that nbval has executed already."""
     report = yield
     if report.when == "call" and report.passed and item.path.suffix == ".ipynb":
-        outputs = item.parent.stash.setdefault(EXECUTED, [])
-        outputs.append(item.test_outputs)
-        executed = read_notebook(item.path)
-        code = [cell for cell in executed["cells"] if cell["cell_type"] == "code"]
-        if len(outputs) == len(code):
-            for cell, cell_outputs in zip(code, outputs):
-                cell["outputs"] = cell_outputs
-            keep_notebook(item.path.stem, executed, "smoke", DEFAULT_COLLECTIONS["smoke"])
+        item.cell.outputs = item.test_outputs
+        notebook = item.parent
+        notebook.stash[PASSED] = notebook.stash.get(PASSED, 0) + 1
+        if notebook.stash[PASSED] == len(code_cells(notebook.nb)):
+            keep_notebook(item.path.stem, notebook.nb, "smoke", DEFAULT_COLLECTIONS["smoke"])
     return report
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run each file's tests one after the other; likewise all notebooks, which take models from each other, and then
-    the tests of the site that is built from them.
+    """Run each file's tests one after the other; likewise all notebooks, which take models from each other, and then,
+    since make names the notebooks first, the tests of the site that is built from them.
     """
     from xdist.scheduler import LoadScopeScheduling
 

@@ -15,9 +15,9 @@ CASES = {  # in the order of the page: name -> what was done
     "mlp_colorize_12mp": "Coloring 12 megapixels by it",
     "cnn_training_2500": "Training the convolutional network for 2,500 steps",
     "cnn_colorize_12mp": "Coloring 12 megapixels by it",
-    "command_cold": "Coloring one photo of 1 megapixel by the U-Net from the command line, start of Python included",
-    "command_further": "Coloring each further one by the same command",
-    "command_24mp": "Coloring one of 24 megapixels from the command line",
+    "command_one": "Coloring one photo of 1 megapixel by the U-Net from the command line, start of Python included",
+    "command_few": "Coloring {photos} such photos, each of another shape, by one command",
+    "command_24mp": "Coloring one of 24 megapixels by one command",
 }
 TEMPLATE = """# Speed
 

@@ -10,7 +10,7 @@ from .results import PROFILES
 
 __all__ = ["main"]
 
-FEW_PHOTOS = 10  # OpenVINO starts seconds sooner than TensorFlow, but takes some tenths longer for every photo
+FEW_PHOTOS = 5  # OpenVINO starts seconds sooner than TensorFlow, but takes some tenths longer for every photo
 
 
 class _Parser(argparse.ArgumentParser):
@@ -107,7 +107,6 @@ def _colorize(options: argparse.Namespace) -> int:
     few = len(list_images(options.inputs, on_error=lambda _: None)) <= FEW_PHOTOS
     if few and __name__ == "__main__":  # in a process of its own, which only predicts
         os.environ.setdefault("KERAS_BACKEND", "openvino")
-        sys.modules["openvino_telemetry"] = None  # or importing OpenVINO would tell its maker so, and write to $HOME
     colorized, failed = colorize_files(options.inputs, options.output, options.model, chroma=options.chroma,
                                        size=options.size, compare=options.compare, overwrite=options.overwrite,
                                        on_error=_print_error)
@@ -152,4 +151,5 @@ def _print_error(error: Exception) -> None:
 
 
 if __name__ == "__main__":
+    sys.modules["openvino_telemetry"] = None  # or importing OpenVINO would tell its maker so, and write to $HOME
     sys.exit(main())
