@@ -6,6 +6,7 @@ milliseconds; TensorFlow loads when a network is first built.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ __version__ = "0.1.0"
 
 # TensorFlow reads this when it loads: without it, its start-up notices end up in notebooks and on the terminal.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Without this package, which comes with OpenVINO, importing OpenVINO tells nobody and writes nothing to $HOME.
+sys.modules.setdefault("openvino_telemetry", None)
 
 
 def load(name: str | Path | None = None) -> "Colorizer":

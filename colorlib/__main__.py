@@ -151,5 +151,4 @@ def _print_error(error: Exception) -> None:
 
 
 if __name__ == "__main__":
-    sys.modules["openvino_telemetry"] = None  # or importing OpenVINO would tell its maker so, and write to $HOME
     sys.exit(main())

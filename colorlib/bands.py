@@ -19,9 +19,9 @@ _BAND_PIXELS = 1 << 15
 _CURVE_STEPS = 1 << 15
 
 
-def row_bands(height: int, width: int) -> list[slice]:
-    """Divide an image's rows into bands of some ten thousand pixels."""
-    rows = max(1, _BAND_PIXELS // width)
+def row_bands(height: int, width: int, pixels: int = _BAND_PIXELS) -> list[slice]:
+    """Divide an image's rows into bands of at most so many pixels, if a row has not more."""
+    rows = max(1, pixels // width)
     return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
 
 

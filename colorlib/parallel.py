@@ -36,8 +36,8 @@ def on_all_processors(work: Callable[[Part], Result], parts: Iterable[Part]) -> 
     if getattr(_thread, "is_busy", False):
         return [work(part) for part in parts]
     # In turn, since how many threads matrix products take is one setting of the whole process.
-    with _turn, _blas().limit(limits=1), ThreadPoolExecutor(os.cpu_count(), initializer=_set_busy) as pool:
-        return list(pool.map(work, parts))
+    with _turn, _blas().limit(limits=1):
+        return list(_pool().map(work, parts))
 
 
 _turn, _thread = threading.Lock(), threading.local()
@@ -45,6 +45,11 @@ _turn, _thread = threading.Lock(), threading.local()
 
 def _set_busy() -> None:
     _thread.is_busy = True
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), initializer=_set_busy)
 
 
 @cache

@@ -71,7 +71,7 @@ def test_ab_target_predicts_ab_itself(photos):
     np.testing.assert_array_equal(model.predict(gray), model.predict_ab(gray))
 
 
-def test_a_generator_of_many_photos_takes_no_more_memory_than_one():
+def test_a_generator_of_many_photos_takes_no_more_memory_than_one_of_few():
     rng = np.random.default_rng(0)
     base = rng.random((96, 96, 3), dtype=np.float32)
 
@@ -83,7 +83,7 @@ def test_a_generator_of_many_photos_takes_no_more_memory_than_one():
         return size
 
     peak(2)
-    assert peak(100) < 1.5 * peak(2)
+    assert peak(400) < 1.2 * peak(250)  # small photos are taken a megapixel at a time
 
 
 def test_photos_of_different_sizes_stream(photos):

@@ -67,7 +67,6 @@ def test_bands_leave_no_seams(fitted, monkeypatch, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     whole = fitted.predict(gray)
     monkeypatch.setattr(bands, "_BAND_PIXELS", 200)
-    monkeypatch.setattr(mlp, "_CACHED_ROWS", 70)
     np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
     assert fitted.colorize(gray).shape == shape + (3,)
 

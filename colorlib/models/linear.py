@@ -1,12 +1,13 @@
 """Linear regression from a gray 3×3 neighbourhood to the color of the pixel at its center."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from ..bands import row_bands
+from ..bands import row_bands, scratch
 from ..color import gray_plane, lab_planes
 from ..parallel import on_all_processors
 from ..patches import patch_planes, predict_pixels
@@ -16,6 +17,8 @@ __all__ = ["LinearPatches", "Moments", "patch_moments"]
 
 TARGETS = {"rgb": 3, "ab": 2}
 _BLOCK_ROWS = 1 << 10  # so many rows of all columns stay in a processor's own cache
+# Larger bands than elsewhere, and several photos at once: the processors wait for Python's lock between numpy's calls.
+_BAND_PIXELS, _GROUP_PIXELS = 1 << 16, 1 << 20
 
 
 @dataclass
@@ -38,20 +41,29 @@ class Moments:
     comoments: np.ndarray
 
     @classmethod
-    def of(cls, columns: Sequence[np.ndarray]) -> "Moments":
-        """Take the moments of a table given as its columns: arrays of numbers, all of one shape."""
+    def of(cls, *stacks: np.ndarray) -> "Moments":
+        """Take the moments of a table given as stacks of its columns.
+
+        Parameters
+        ----------
+        *stacks : ndarray, shape (columns, ...)
+            The axes after the first are the table's rows, as many in each stack.
+        """
         # A column of ones gives the sums of the others; less their first values, these lose no digits to large means.
-        rows = columns[0].size
-        first = np.array([column.flat[0] for column in columns], np.float64)
-        table = np.ones((1 + len(columns), rows))
-        for column, start, values in zip(table[1:], first, columns):
-            np.subtract(values, start, out=column.reshape(values.shape))
+        rows = stacks[0][0].size
+        table = scratch("table", (1 + sum(map(len, stacks)), rows), np.float64)
+        table[0], filled = 1, 1
+        for stack in stacks:
+            np.copyto(table[filled:filled + len(stack)].reshape(stack.shape), stack)
+            filled += len(stack)
+        first = table[1:, :1].copy()
+        table[1:] -= first
         whole = rows // _BLOCK_ROWS * _BLOCK_ROWS
         blocks, rest = table[:, :whole].reshape(len(table), -1, _BLOCK_ROWS).transpose(1, 0, 2), table[:, whole:]
         # Without the ones on the right: numpy takes a slower routine for a matrix times its own transpose.
         products = (blocks @ blocks[:, 1:].transpose(0, 2, 1)).sum(axis=0) + rest @ rest[1:].T
         mean = products[0] / rows
-        return cls(rows, first + mean, products[1:] - np.outer(mean, products[0]))
+        return cls(rows, first[:, 0] + mean, products[1:] - np.outer(mean, products[0]))
 
     def __add__(self, other: "Moments") -> "Moments":
         rows = self.rows + other.rows
@@ -85,23 +97,41 @@ def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str
         If there is no photo, or one is too small, not sRGB in [0, 1], or not finite.
     """
     total = None
-    for photo in photos:
-        photo = check_photos(np.asarray(photo)[None])[0]
-        if min(photo.shape[:2]) < 3:
-            raise ValueError(f"a photo has shape {photo.shape}: it must be at least 3×3 pixels")
-
-        def band_moments(rows: slice) -> Moments:
-            band = np.ascontiguousarray(np.moveaxis(photo[rows.start:rows.stop + 2], -1, 0))
-            gray = gray_plane(band.reshape(3, -1).copy()).reshape(band.shape[1:]).astype(np.float64)
-            if target == "ab":
-                band = lab_planes(band.reshape(3, -1))[1:].reshape(2, *gray.shape)
-            return Moments.of([*patch_planes(gray, center), *band[:, 1:-1, 1:-1]])
-
-        for moments in on_all_processors(band_moments, row_bands(photo.shape[0] - 2, photo.shape[1])):
+    for group in _groups(photos):
+        bands = [(photo, rows) for photo in group for rows in row_bands(photo.shape[0] - 2, photo.shape[1], _BAND_PIXELS)]
+        for moments in on_all_processors(lambda band: _band_moments(*band, center, target), bands):
             total = moments if total is None else total + moments
     if total is None:
         raise ValueError("there are no photos to learn from: give at least one")
     return total
+
+
+def _groups(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Check photos and put small ones together, for on each call the processors wait for each other."""
+    group = []
+    for photo in photos:
+        photo = check_photos(np.asarray(photo)[None])[0]
+        if min(photo.shape[:2]) < 3:
+            raise ValueError(f"a photo has shape {photo.shape}: it must be at least 3×3 pixels")
+        group.append(photo)
+        if sum(photo.size for photo in group) >= 3 * _GROUP_PIXELS:
+            yield group
+            group = []
+    yield group
+
+
+def _band_moments(photo: np.ndarray, rows: slice, center: bool, target: str) -> Moments:
+    """Take the moments of the neighbourhoods whose top rows are these rows of a photo."""
+    band = np.moveaxis(photo[rows.start:rows.stop + 2], -1, 0)
+
+    def converted(convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        planes = scratch("converted", band.shape)
+        np.copyto(planes, band)
+        return convert(planes.reshape(3, -1)).reshape(-1, *band.shape[1:])
+
+    colors = band if target == "rgb" else converted(lab_planes)[1:].copy()
+    above, middle, below = sliding_window_view(converted(gray_plane)[0], (band.shape[1] - 2, band.shape[2] - 2))
+    return Moments.of(above, middle if center else middle[::2], below, colors[:, 1:-1, 1:-1])
 
 
 class LinearPatches(Colorizer):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend import keras, layers
+from ..backend import keras, layers, ops
 from ..color import gray_to_lightness
 from ..paths import write_whole
 from ..photos import resize_photo
@@ -134,6 +134,8 @@ class NetworkColorizer(Colorizer):
 
     def _run(self, lightness: np.ndarray) -> np.ndarray:
         """Predict a,b over 128 for a batch of one. Compiled: layer by layer, Python would take most of the time."""
+        if keras.backend.backend() == "openvino":  # of itself, it would compute in bfloat16 where the processor can
+            return ops.convert_to_numpy(self.network_(lightness))
         return self.network_.predict_on_batch(lightness)
 
     def _network_input(self, gray: np.ndarray) -> tuple[np.ndarray, int, int]:
