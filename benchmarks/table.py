@@ -36,9 +36,10 @@ an epoch. By default it stops after {mlp[default_tolerance_stops_after]}; with t
 {mlp[mse_peer]:.2e}.
 
 Coloring by the perceptron is arithmetic: it does {coloring[our_gflops]} GFLOP/s, {coloring[share_of_peak]:.0%} of the
-{coloring[matrix_multiply_gflops]} of a product of two large matrices.
+{coloring[matrix_multiply_gflops]} of a product of two large `float32` matrices. It computes in `bfloat16` where the processor
+multiplies that, in `float32` elsewhere.
 
-For up to {few} photos the command takes OpenVINO, which only predicts; for more, TensorFlow.
+For up to {few} photos the command takes OpenVINO, which only predicts; for more, TensorFlow. Both compute the network in `float32`.
 
 ## The two networks while they learn
 

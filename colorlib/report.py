@@ -78,7 +78,7 @@ def publish() -> None:
     files = [folder / f"{name}.ipynb" for name in read_notebooks()]
     if outdated := outdated_notebooks("full", collection):
         raise RuntimeError(f"{', '.join(outdated)} did not run in full on {collection} as they are now: run "
-                           "`make report` first")
+                           "`make report` first, with the COLORLIB_DATA_DIR of now")
     for file in files:
         text = file.read_text("utf-8")
         for private in {str(paths.ROOT), str(Path.home())} - {"/"}:

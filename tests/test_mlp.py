@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from colorlib import bands
-from colorlib.color import rgb_to_lab, to_gray
-from colorlib.models import load_model, mlp
+from colorlib.color import rgb_to_lab, split_lab, to_gray
+from colorlib.models import load_model
 from colorlib.models.linear import LinearPatches
 from colorlib.models.mlp import WIDTHS, PerceptronPatches, patch_table
 from colorlib.models.perceptron import build_network, lab_loss
@@ -84,6 +84,19 @@ def test_prediction_computes_each_activation_as_keras_does(photos, activation):
     answer = keras_answer(model, table)
     np.testing.assert_allclose(model.predict_table(table), answer, atol=1e-5)
     assert np.ptp(answer, axis=0).max() > 1e-3
+
+
+def test_coloring_is_close_to_exact_prediction(photos):
+    model, gray = PerceptronPatches(rows=2000, epochs=2, batch=64).fit(photos[:2]), to_gray(photos[0])
+    exact = split_lab(np.clip(model.predict(gray), 0, 1))[1]
+    difference = np.abs(model.predict_ab(gray) - exact)
+    assert difference.mean() < 1 and np.abs(exact).mean() > 2  # bfloat16, where the processor has it, keeps 8 bits
+
+
+def test_trained_again_it_predicts_anew(photos):
+    model, gray = PerceptronPatches(**SMALL).fit(photos[:1]), to_gray(photos[1])
+    before = model.predict(gray)
+    assert np.abs(model.fit(1 - photos[:1]).predict(gray) - before).max() > 0.01
 
 
 @pytest.mark.parametrize("options", [{"loss": "lab"}, {"loss": "huber", "optimizer": "rmsprop"}, {"center": False},
