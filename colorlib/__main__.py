@@ -10,7 +10,7 @@ from .results import PROFILES
 
 __all__ = ["main"]
 
-FEW_PHOTOS = 5  # OpenVINO starts seconds sooner than TensorFlow, but takes some tenths longer for every photo
+FEW_PHOTOS = 4  # OpenVINO starts seconds sooner than TensorFlow, but takes some tenths longer for every photo
 
 
 class _Parser(argparse.ArgumentParser):
