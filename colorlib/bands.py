@@ -15,13 +15,16 @@ from .parallel import on_all_processors
 
 __all__ = ["row_bands", "in_bands", "scratch", "look_up", "look_up_inside"]
 
-_BAND_PIXELS = 1 << 15
+_BAND_PIXELS = 1 << 17
 _CURVE_STEPS = 1 << 15
+#: float32 in [0, 1] are those whose bits, read as a whole number, are at most those of 1: negative ones have the highest
+#: bit, larger ones and NaN larger exponents.
+_BITS_OF_1 = np.float32(1).view(np.uint32)
 
 
-def row_bands(height: int, width: int, pixels: int = _BAND_PIXELS) -> list[slice]:
-    """Divide an image's rows into bands of at most so many pixels, if a row has not more."""
-    rows = max(1, pixels // width)
+def row_bands(height: int, width: int, pixels: int | None = None) -> list[slice]:
+    """Divide an image's rows into bands of at most so many pixels (by default `_BAND_PIXELS`), if a row has not more."""
+    rows = max(1, (pixels or _BAND_PIXELS) // width)
     return [slice(start, min(start + rows, height)) for start in range(0, height, rows)]
 
 
@@ -77,7 +80,7 @@ scratch = _Scratch()
 
 def look_up(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
     """Evaluate a curve in place: on [0, 1] by linear interpolation in its table, elsewhere by the curve itself."""
-    if points.min() >= 0 and points.max() <= 1:
+    if points.view(np.uint32).max(initial=0) <= _BITS_OF_1:
         return look_up_inside(curve, points)
     elsewhere = (points < 0) | (points > 1)
     values = curve(points[elsewhere])
@@ -89,13 +92,10 @@ def look_up(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np
 def look_up_inside(curve: Callable[[np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
     """Evaluate a curve in place, at points in [0, 1]."""
     offsets, slopes = _table(curve)
-    steps = np.multiply(points, np.float32(_CURVE_STEPS), out=scratch("steps", points.shape))
-    # By way of int32, since processors convert fractions to it several at a time.
-    line, index = scratch("line", points.shape, np.int32), scratch("index", points.shape, np.intp)
-    np.copyto(line, steps, casting="unsafe")
-    np.copyto(index, line)
-    points *= slopes.take(index, out=steps, mode="clip")
-    points += offsets.take(index, out=steps, mode="clip")
+    index, values = scratch("index", points.shape, np.intp), scratch("values", points.shape)
+    np.multiply(points, np.float32(_CURVE_STEPS), out=index, casting="unsafe")
+    points *= slopes.take(index, out=values, mode="clip")
+    points += offsets.take(index, out=values, mode="clip")
     return points
 
 

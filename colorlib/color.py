@@ -193,7 +193,8 @@ def _lightness(gray: np.ndarray) -> np.ndarray:
 def gray_plane(rgb: np.ndarray) -> np.ndarray:
     """Do what `to_gray` does, unchecked and in place, for planes (3, n); returns (1, n)."""
     luminance = np.matmul(XYZ_FROM_RGB[1:2], look_up(decode_srgb, rgb), out=scratch("product", (1, rgb.shape[1])))
-    return np.clip(look_up(encode_srgb, luminance), 0, 1, out=luminance)
+    look_up_inside(encode_srgb, np.clip(luminance, 0, 1, out=luminance))
+    return np.minimum(luminance, 1, out=luminance)
 
 
 def lab_planes(rgb: np.ndarray) -> np.ndarray:

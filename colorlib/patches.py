@@ -89,7 +89,8 @@ def rows_to_image(rows: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(rows).reshape(shape + (-1,))
 
 
-def predict_pixels(gray: np.ndarray, channels: int, predict: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def predict_pixels(gray: np.ndarray, channels: int, predict: Callable[[np.ndarray], np.ndarray],
+                   pixels: int | None = None) -> np.ndarray:
     """Predict all pixels of an image from their neighbourhoods, band by band on all processors.
 
     There are no seams: a pixel depends on its neighbourhood alone, and each band brings the pixels around it along.
@@ -101,6 +102,8 @@ def predict_pixels(gray: np.ndarray, channels: int, predict: Callable[[np.ndarra
     channels : int
     predict : callable
         Turns a band, (rows + 2, W + 2), into what is predicted for its inner pixels, (rows, W, channels).
+    pixels : int, optional
+        How many a band has at most; see `colorlib.bands.row_bands`.
 
     Returns
     -------
@@ -112,5 +115,5 @@ def predict_pixels(gray: np.ndarray, channels: int, predict: Callable[[np.ndarra
     def work(rows: slice) -> None:
         result[rows] = predict(padded[rows.start:rows.stop + 2])
 
-    on_all_processors(work, row_bands(*gray.shape))
+    on_all_processors(work, row_bands(*gray.shape, pixels))
     return result

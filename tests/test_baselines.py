@@ -83,6 +83,7 @@ def test_random_photo_gives_the_colors_of_one_other_training_photo(photos, held_
         assert np.abs(model.predict_ab(to_gray(photo)) - split_lab(photo)[1]).mean() > 1
     drawn = {RandomPhotoColors(seed).fit(photos).predict_ab(gray).tobytes() for seed in range(8)}
     assert len(drawn) > 1
+    np.testing.assert_allclose(model.predict_ab(gray * np.float32(1 - 1e-6)), model.predict_ab(gray), atol=1e-3)
     alone = RandomPhotoColors().fit(photos[:1])
     assert np.abs(alone.predict_ab(to_gray(photos[0]))).max() == 0
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from colorlib import bands
 from colorlib.color import split_lab, to_gray
 from colorlib.metrics import r2
-from colorlib.models import linear, load_model
+from colorlib.models import load_model
 from colorlib.models.linear import LinearPatches, Moments, patch_moments
 from colorlib.patches import gray_patches, patch_targets
 from colorlib.photos import load_photos
@@ -34,13 +34,11 @@ def test_coefficients_are_those_of_scikit_learn(photos, center, ridge):
     np.testing.assert_allclose(model.intercept_, peer.intercept_, atol=1e-6)
 
 
-def test_bands_and_blocks_change_nothing(photos, monkeypatch):
+def test_bands_change_nothing(photos, monkeypatch):
     before, gray = LinearPatches().fit(photos), photos[0, ..., 0]
     whole = before.predict(gray)
-    monkeypatch.setattr(bands.row_bands, "__defaults__", (200,))  # pixels in a band
+    monkeypatch.setattr(bands, "_BAND_PIXELS", 200)
     assert len(bands.row_bands(64, 64)) > 1
-    monkeypatch.setattr(linear, "_BAND_PIXELS", 200)
-    monkeypatch.setattr(linear, "_BLOCK_ROWS", 7)
     after = LinearPatches().fit(photos)
     np.testing.assert_allclose(after.coefficients_, before.coefficients_, atol=1e-9)
     np.testing.assert_allclose(after.predict(gray), whole, atol=1e-5)
@@ -48,9 +46,22 @@ def test_bands_and_blocks_change_nothing(photos, monkeypatch):
 
 def test_moments_add_up():
     table = np.random.default_rng(0).normal(1e4, 1, (4, 5000))
-    parts = Moments.of(table[:, :1234].copy()) + Moments.of(table[:, 1234:].copy())
+    parts = Moments.of(table[:, :1234]) + Moments.of(table[:, 1234:])
     np.testing.assert_allclose(parts.mean, table.mean(axis=1))
     np.testing.assert_allclose(parts.comoments, np.cov(table, ddof=0) * 5000, rtol=1e-8, atol=1e-3)
+
+
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("target", ["rgb", "ab"])
+@pytest.mark.parametrize("shape", [(3, 3), (3, 20), (20, 3), (4, 5), (64, 64)])
+def test_moments_of_patches_are_those_of_their_table(photos, shape, target, center):
+    photo = photos[0, 20:20 + shape[0], -shape[1]:]
+    gray, colors = to_gray(photo), photo if target == "rgb" else split_lab(photo)[1]
+    expected = Moments.of(np.hstack([gray_patches(gray, center), patch_targets(colors)]).T.astype(np.float64))
+    moments = patch_moments([photo], center, target)
+    assert moments.rows == expected.rows
+    np.testing.assert_allclose(moments.mean, expected.mean, atol=1e-5)
+    np.testing.assert_allclose(moments.comoments, expected.comoments, atol=1e-5 * max(1, expected.comoments.max()))
 
 
 def test_r2_from_moments_is_r2_of_the_predictions(photos):

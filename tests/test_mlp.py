@@ -9,7 +9,7 @@ import pytest
 
 from colorlib import bands
 from colorlib.color import rgb_to_lab, split_lab, to_gray
-from colorlib.models import load_model
+from colorlib.models import load_model, mlp
 from colorlib.models.linear import LinearPatches
 from colorlib.models.mlp import WIDTHS, PerceptronPatches, patch_table
 from colorlib.models.perceptron import build_network, lab_loss
@@ -66,8 +66,8 @@ def test_watching_held_out_photos_changes_nothing(photos, fitted):
 def test_bands_leave_no_seams(fitted, monkeypatch, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     whole = fitted.predict(gray)
-    monkeypatch.setattr(bands.row_bands, "__defaults__", (200,))  # pixels in a band
-    assert len(bands.row_bands(50, 37)) > 1
+    monkeypatch.setattr(mlp, "_ROWS", 200)
+    assert len(bands.row_bands(50, 37, mlp._ROWS)) > 1
     np.testing.assert_allclose(fitted.predict(gray), whole, atol=1e-5)
     assert fitted.colorize(gray).shape == shape + (3,)
 
@@ -138,7 +138,7 @@ def test_saved_and_loaded_it_is_the_same(fitted, photos, tmp_path):
 
 def test_coloring_needs_no_keras(fitted, tmp_path):
     fitted.save(tmp_path / "mlp.npz")
-    code = ("import sys, numpy as np; from colorlib.models import load_model; "
+    code = ("import sys, numpy as np; from colorlib.models import load_model, mlp; "
             f"load_model({str(tmp_path / 'mlp.npz')!r}).colorize(np.ones((9, 9), np.float32) / 2); "
             "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -112,14 +112,14 @@ def check_gray(gray: np.ndarray) -> np.ndarray:
     return gray.astype(np.float32, copy=False)
 
 
-def check_photos(photos: np.ndarray) -> np.ndarray:
-    """Return photos as float32, or raise a ValueError that says what is wrong with them."""
+def check_photos(photos: np.ndarray, values: bool = True) -> np.ndarray:
+    """Return photos as float32, or raise a ValueError that says what is wrong with them, or with all but their values."""
     photos = np.asarray(photos)
     if photos.ndim != 4 or photos.shape[-1] != 3 or len(photos) == 0:
         raise ValueError(f"photos have shape {photos.shape}: they are (N, H, W, 3) with at least one photo")
     if photos.dtype.kind != "f":
         raise ValueError(f"photos are of type {photos.dtype}: convert 8-bit values with astype('float32') / 255 first")
-    if not (photos.min() >= 0 and photos.max() <= 1):  # false of NaN too
+    if values and not (photos.min() >= 0 and photos.max() <= 1):  # false of NaN too
         raise ValueError("photos must hold finite values in [0, 1]")
     return photos.astype(np.float32, copy=False)
 

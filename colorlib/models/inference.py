@@ -12,8 +12,6 @@ from openvino import opset13 as ops
 
 __all__ = ["compile_network"]
 
-_ACTIVATIONS = {"relu": ops.relu, "sigmoid": ops.sigmoid, "tanh": ops.tanh}
-
 
 def compile_network(weights: Sequence[np.ndarray], activation: str, exact: bool) -> Callable[[np.ndarray], np.ndarray]:
     """Compile a network whose hidden layers share one activation and whose output layer is linear.
@@ -34,7 +32,7 @@ def compile_network(weights: Sequence[np.ndarray], activation: str, exact: bool)
     values = rows = ops.parameter([-1, len(weights[0])], np.float32)
     for i in range(0, len(weights), 2):
         if i:
-            values = _ACTIVATIONS[activation](values)
+            values = getattr(ops, activation)(values)
         values = ops.add(ops.matmul(values, ops.constant(weights[i]), False, False), ops.constant(weights[i + 1][None]))
     processors = os.cpu_count()
     options = {"NUM_STREAMS": processors, "INFERENCE_NUM_THREADS": processors}

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from ..bands import row_bands, scratch
 from ..color import gray_plane, lab_planes
@@ -16,9 +17,7 @@ from .base import Colorizer, check_photos, read_arrays, write_arrays
 __all__ = ["LinearPatches", "Moments", "patch_moments"]
 
 TARGETS = {"rgb": 3, "ab": 2}
-_BLOCK_ROWS = 1 << 10  # so many rows of all columns stay in a processor's own cache
-# Larger bands than elsewhere, and several photos at once: the processors wait for Python's lock between numpy's calls.
-_BAND_PIXELS, _GROUP_PIXELS = 1 << 16, 1 << 20
+_GROUP_PIXELS = 1 << 20
 
 
 @dataclass
@@ -41,29 +40,16 @@ class Moments:
     comoments: np.ndarray
 
     @classmethod
-    def of(cls, *stacks: np.ndarray) -> "Moments":
-        """Take the moments of a table given as stacks of its columns.
+    def of(cls, table: np.ndarray) -> "Moments":
+        """Take the moments of a table of float64, shape (columns, rows)."""
+        mean = table.mean(axis=1)
+        centered = table - mean[:, None]
+        return cls(table.shape[1], mean, centered @ centered.T)
 
-        Parameters
-        ----------
-        *stacks : ndarray, shape (columns, ...)
-            The axes after the first are the table's rows, as many in each stack.
-        """
-        # A column of ones gives the sums of the others; less their first values, these lose no digits to large means.
-        rows = stacks[0][0].size
-        table = scratch("table", (1 + sum(map(len, stacks)), rows), np.float64)
-        table[0], filled = 1, 1
-        for stack in stacks:
-            np.copyto(table[filled:filled + len(stack)].reshape(stack.shape), stack)
-            filled += len(stack)
-        first = table[1:, :1].copy()
-        table[1:] -= first
-        whole = rows // _BLOCK_ROWS * _BLOCK_ROWS
-        blocks, rest = table[:, :whole].reshape(len(table), -1, _BLOCK_ROWS).transpose(1, 0, 2), table[:, whole:]
-        # Without the ones on the right: numpy takes a slower routine for a matrix times its own transpose.
-        products = (blocks @ blocks[:, 1:].transpose(0, 2, 1)).sum(axis=0) + rest @ rest[1:].T
-        mean = products[0] / rows
-        return cls(rows, first[:, 0] + mean, products[1:] - np.outer(mean, products[0]))
+    def without(self, column: int) -> "Moments":
+        """Take the moments of the table without one of its columns."""
+        comoments = np.delete(np.delete(self.comoments, column, axis=0), column, axis=1)
+        return Moments(self.rows, np.delete(self.mean, column), comoments)
 
     def __add__(self, other: "Moments") -> "Moments":
         rows = self.rows + other.rows
@@ -98,7 +84,7 @@ def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str
     """
     total = None
     for group in _groups(photos):
-        bands = [(photo, rows) for photo in group for rows in row_bands(photo.shape[0] - 2, photo.shape[1], _BAND_PIXELS)]
+        bands = [(photo, rows) for photo in group for rows in row_bands(photo.shape[0] - 2, photo.shape[1])]
         for moments in on_all_processors(lambda band: _band_moments(*band, center, target), bands):
             total = moments if total is None else total + moments
     if total is None:
@@ -107,10 +93,10 @@ def patch_moments(photos: Iterable[np.ndarray], center: bool = True, target: str
 
 
 def _groups(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Check photos and put small ones together, for on each call the processors wait for each other."""
+    """Put small photos together, for on each call the processors wait for each other."""
     group = []
     for photo in photos:
-        photo = check_photos(np.asarray(photo)[None])[0]
+        photo = check_photos(np.asarray(photo)[None], values=False)[0]  # those are checked band by band
         if min(photo.shape[:2]) < 3:
             raise ValueError(f"a photo has shape {photo.shape}: it must be at least 3×3 pixels")
         group.append(photo)
@@ -121,17 +107,59 @@ def _groups(photos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 def _band_moments(photo: np.ndarray, rows: slice, center: bool, target: str) -> Moments:
-    """Take the moments of the neighbourhoods whose top rows are these rows of a photo."""
+    """Take the moments of the neighbourhoods whose top rows are these rows of a photo.
+
+    Their table of 9 grays is never made. Its columns are one gray image, shifted, so the products of two of them depend
+    only on how one is shifted from the other. Each row of pixels is multiplied with itself and the two below it, 3×9
+    products instead of 9×9, and these are summed over the rows that the upper one of the two columns takes.
+    """
     band = np.moveaxis(photo[rows.start:rows.stop + 2], -1, 0)
+    height, width = rows.stop - rows.start, band.shape[2] - 2
 
-    def converted(convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        planes = scratch("converted", band.shape)
+    def copied() -> np.ndarray:  # as planes, which conversions overwrite
+        planes = scratch("band", band.shape)
         np.copyto(planes, band)
-        return convert(planes.reshape(3, -1)).reshape(-1, *band.shape[1:])
+        return planes.reshape(3, -1)
 
-    colors = band if target == "rgb" else converted(lab_planes)[1:].copy()
-    above, middle, below = sliding_window_view(converted(gray_plane)[0], (band.shape[1] - 2, band.shape[2] - 2))
-    return Moments.of(above, middle if center else middle[::2], below, colors[:, 1:-1, 1:-1])
+    planes = copied()
+    check_photos(np.moveaxis(planes.reshape(band.shape), 0, -1)[None])
+    colors = (planes if target == "rgb" else lab_planes(planes)[1:]).reshape(-1, *band.shape[1:])
+    outputs = len(colors)
+    others = scratch("others", (height, 1 + outputs, width), np.float64)
+    others[:, 0] = 1  # for the sums
+    np.copyto(others[:, 1:], colors[:, 1:-1, 1:-1].transpose(1, 0, 2))
+
+    gray = gray_plane(planes if target == "rgb" else copied()).reshape(band.shape[1:])
+    # Each row of pixels from its first, second and third; two rows of zeros, for the products of the last ones.
+    grays = scratch("grays", (height + 4, 3, width), np.float64)
+    np.copyto(grays[:-2], as_strided(gray, (height + 2, 3, width), (*gray.strides, gray.itemsize)))
+    # Less the first value, grays lose no digits to large means, and a photo of one color has moments of exactly 0.
+    grays[:-2] -= (first := grays[0, 0, 0])
+    grays[-2:] = 0
+    # By rows of pixels, the neighbourhoods that they are the top of.
+    table = as_strided(grays, (height + 2, width, 9), (grays.strides[0], *grays.strides[:0:-1]))
+
+    comoments = np.empty((9 + outputs, 9 + outputs))
+    of_rows = (grays[:-2] @ table).reshape(height + 2, -1)
+    for row, below in zip((0, 3, 6), (_runs(height) @ of_rows).reshape(3, 3, 9)):
+        comoments[row:row + 3, row:9] = below[:, :9 - row]
+        comoments[row:9, row:row + 3] = below[:, :9 - row].T
+    with_grays = (others @ table[:height]).sum(axis=0)
+    with_colors = (others @ others[:, 1:].transpose(0, 2, 1)).sum(axis=0)
+    comoments[9:, :9], comoments[:9, 9:], comoments[9:, 9:] = with_grays[1:], with_grays[1:].T, with_colors[1:]
+
+    sums = np.append(with_grays[0], with_colors[0])
+    mean = sums / (height * width)
+    comoments -= np.outer(mean, sums)
+    mean[:9] += first
+    moments = Moments(height * width, mean, comoments)
+    return moments if center else moments.without(4)
+
+
+@cache
+def _runs(height: int) -> np.ndarray:
+    """Say with 1 and 0 which of height + 2 rows of pixels the upper, middle and lower ones of neighbourhoods are."""
+    return np.tri(3, height + 2, height - 1) - np.tri(3, height + 2, -1)
 
 
 class LinearPatches(Colorizer):
@@ -194,7 +222,8 @@ class LinearPatches(Colorizer):
         bias = residual @ moments.mean - self.intercept_
         squares = np.einsum("ij,jk,ik->i", residual, moments.comoments, residual) + moments.rows * bias**2
         total = np.diag(moments.comoments)[self._inputs:]
-        return 1 - np.divide(squares, total, out=np.full_like(total, np.nan), where=total > 0)
+        varies = total > 1e-14 * moments.rows * moments.mean[self._inputs:] ** 2  # by more than rounding errors
+        return 1 - np.divide(squares, total, out=np.full_like(total, np.nan), where=varies)
 
     def predict(self, gray: np.ndarray) -> np.ndarray:
         """Predict the target itself at every pixel, edge pixels repeated outwards, without clipping.

@@ -23,10 +23,10 @@ LOSSES = ("mse", "mae", "huber", "lab")
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 OPTIMIZERS = ("adam", "rmsprop", "adagrad", "sgd")
 Table = tuple[np.ndarray, np.ndarray]
-#: So many rows tell the loss on held-out photos to within a percent; all would take a quarter of the training's time.
+#: So many rows tell the loss on held-out photos to about a percent; all would take a quarter of the training's time.
 WATCHED_ROWS = 1 << 16
 FLAT = 1e-6  # inputs that vary less are of one gray but for rounding errors, which must not be scaled up
-_ROWS = 1 << 13  # that are predicted at a time
+_ROWS = 1 << 14  # that are predicted at a time
 _compiling = threading.Lock()
 
 
@@ -125,12 +125,13 @@ class PerceptronPatches(Colorizer):
         -------
         ndarray of float32, shape (H, W, 3)
         """
-        return predict_pixels(gray, 3, self._predict_band)
+        return predict_pixels(gray, 3, self._predict_band, _ROWS)
 
     def predict_table(self, patches: np.ndarray) -> np.ndarray:
         """Predict sRGB, shape (rows, 3), for rows of patches, shape (rows, 9) or (rows, 8)."""
         parts = np.array_split(patches, -(-len(patches) // _ROWS))
-        return np.concatenate(on_all_processors(self._network(exact=True), map(self.scale, parts)))
+        network = self._network(exact=True)
+        return np.concatenate(on_all_processors(lambda part: network(self.scale(part)), parts))
 
     def predict_ab(self, gray: np.ndarray) -> np.ndarray:
         """Predict a* and b*; see `Colorizer.predict_ab`.
@@ -141,7 +142,7 @@ class PerceptronPatches(Colorizer):
         def predict(band: np.ndarray) -> np.ndarray:
             return split_lab(np.clip(self._predict_band(band, exact=False), 0, 1))[1]
 
-        return predict_pixels(gray, 2, predict)
+        return predict_pixels(gray, 2, predict, _ROWS)
 
     def _predict_band(self, band: np.ndarray, exact: bool = True) -> np.ndarray:
         patches = self.scale(gray_patches(band, self.center))
