@@ -221,6 +221,15 @@ def run_full_peer() -> None:
         print(f"epoch {epochs} of {PEER_EPOCHS}: loss {model.loss_:.6f}", flush=True)
 
 
+def stored_curve() -> dict:
+    """Sum up what ``--full-peer`` stored."""
+    curve = json.loads(CURVE.read_text())
+    last = max(curve["mse"], key=int)
+    return {"mse_peer": min(curve["mse"].values()), "mse_peer_last": curve["mse"][last], "mse_peer_last_epoch": int(last),
+            "peer_epochs_run": curve["epochs_run"],
+            "default_tolerance_stops_after": curve["default_tolerance_stops_after"]}
+
+
 def case(ours: dict, peer: dict, name: str, **more) -> dict:
     """Make one entry of the results."""
     sides = {side: {"seconds": round(value["seconds"], 3), "peak_mb": value["peak_mb"]}
@@ -243,14 +252,10 @@ def main() -> None:
         seconds_streamed=round(many["seconds"], 2), peak_mb_streamed=many["peak_mb"])
     ours, peer = measure(mlp_ours), measure(mlp_peer)
     epoch_seconds = peer["seconds"] / LIVE_EPOCHS
-    curve = json.loads(CURVE.read_text())
-    last = max(curve["mse"], key=int)
     results["mlp_fit"] = case(
         ours, peer | {"seconds": epoch_seconds * PEER_EPOCHS},
         f"MLPRegressor, batch 32, {PEER_EPOCHS} epochs: {LIVE_EPOCHS} live ones, extrapolated",
-        peer_epoch_seconds=round(epoch_seconds, 2), mse_ours=ours["result"], mse_peer=min(curve["mse"].values()),
-        mse_peer_last=curve["mse"][last], mse_peer_last_epoch=int(last), peer_epochs_run=curve["epochs_run"],
-        default_tolerance_stops_after=curve["default_tolerance_stops_after"])
+        peer_epoch_seconds=round(epoch_seconds, 2), mse_ours=ours["result"], **stored_curve())
     results["linear_colorize_12mp"] = case(measure(colorize_linear, 3), measure(colorize_linear_peer, 3),
                                            "LinearRegression.predict + scikit-image's Lab")
     ours, peer, peak = measure(colorize_mlp, 2), measure(colorize_mlp_peer), multiply_peak()

@@ -15,6 +15,7 @@ from .parallel import on_all_processors
 
 __all__ = ["row_bands", "in_bands", "scratch", "look_up", "look_up_inside"]
 
+# Smaller bands would fit smaller caches, but threads wait for Python's lock between numpy's calls: few, long ones win.
 _BAND_PIXELS = 1 << 17
 _CURVE_STEPS = 1 << 15
 #: float32 in [0, 1] are those whose bits, read as a whole number, are at most those of 1: negative ones have the highest
