@@ -138,7 +138,7 @@ def test_saved_and_loaded_it_is_the_same(fitted, photos, tmp_path):
 
 def test_coloring_needs_no_keras(fitted, tmp_path):
     fitted.save(tmp_path / "mlp.npz")
-    code = ("import sys, numpy as np; from colorlib.models import load_model, mlp; "
+    code = ("import sys, numpy as np; from colorlib.models import load_model; "
             f"load_model({str(tmp_path / 'mlp.npz')!r}).colorize(np.ones((9, 9), np.float32) / 2); "
             "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
