@@ -95,7 +95,8 @@ class MeanColorByLightness(_ArrayModel):
 class RandomPhotoColors(_ArrayModel):
     """Lay the a,b of a random training photo onto the gray image; never those of the very same photo.
 
-    Which one it is depends on the gray image's pixels and the seed alone, so that a photo always gets the same colors.
+    Which one it is depends on what the gray image looks like at 8×8 pixels and on the seed alone, so that a photo always
+    gets the same colors.
 
     Parameters
     ----------
