@@ -4,8 +4,8 @@
 #   PHOTOS=folder:~/Pictures your own photos, or another collection: unsplash36 (the default), bsds500, imagenet800, bundled
 #
 # An active environment (venv or conda) that has what the report needs is used as it is. Otherwise .venv is set up from
-# the versions in constraints.txt, again only when those or pyproject.toml change. What it installs is compiled to bytecode
-# on all processors, where pip takes one; templates among it that are no Python by themselves are passed over.
+# the versions in constraints.txt, and again only when those or pyproject.toml change. Compiling to bytecode afterward uses
+# all processors, where pip uses one; errors from template files that are not valid Python are ignored.
 
 PROFILE ?= full
 PHOTOS ?=
@@ -21,7 +21,7 @@ endif
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help report site test lab data weights bench publish clean
+.PHONY: help report site test check lint format lab data weights wheel bench publish clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -34,7 +34,18 @@ site: $(SETUP)  ## Build the site from what is committed, executing nothing
 	@$(PYTHON) -m colorlib site
 
 test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests colorlib
+
+check: $(SETUP)  ## Run only the unit tests, in a minute
+	@$(PYTHON) -m pytest -m "not slow" -n auto --maxprocesses 4 tests colorlib
+
+lint: $(SETUP)  ## Check style, formatting and types; prints nothing if all is well
+	@failed=; for tool in "ruff check --quiet" "ruff format --check --quiet" "mypy --no-error-summary"; do \
+	  $(PYTHON) -m $$tool || failed="$$failed$$tool, "; done; \
+	if [ "$$failed" ]; then echo "error: not clean: $${failed%, }" >&2; exit 1; fi
+
+format: $(SETUP)  ## Format the code, and fix what can be fixed automatically
+	@$(PYTHON) -m ruff check --fix; $(PYTHON) -m ruff format
 
 lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
 	@COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$(PHOTOS)" $(PYTHON) -m jupyterlab notebooks
@@ -45,7 +56,14 @@ data: $(SETUP)  ## Download all photos now, for working offline later
 weights: $(SETUP)  ## Train the network that ships in weights/, score it, write its model card (resumable)
 	@$(PYTHON) -m colorlib weights
 
-bench: $(SETUP)  ## Time this library against what one would use instead
+# Setuptools keeps what it copied to build/lib, files that are gone from the library too: so that goes first.
+wheel: $(SETUP)  ## Build the wheel, which colors photos without the repository, into build/dist
+	@rm -rf build/lib build/bdist.* build/dist
+	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/dist .
+	@rm -rf build/lib build/bdist.*
+	@ls build/dist/*.whl
+
+bench: $(SETUP)  ## Time this library against what you would use instead
 	@for script in benchmarks/*.py; do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
 
 publish: $(SETUP)  ## Copy the notebooks of the last full run into notebooks/, for a commit
@@ -60,7 +78,7 @@ clean:  ## Remove what was built; keeps .venv and the photos
 	  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    base=$$candidate; break; fi; done; \
 	if [ -z "$$base" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found: install one first" >&2; exit 1; fi; \
-	echo "Setting up .venv with $$base: a download of some 530 MB, once"; \
+	echo "Setting up .venv with $$base: a download of some 610 MB, once"; \
 	$$base -m venv .venv && \
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[report,test]' && \
 	{ $(PYTHON) -m compileall -qq -j 0 .venv/lib || true; } && \

@@ -3,8 +3,8 @@
 ``python benchmarks/cnn.py`` writes ``benchmarks/results/cnn.json``. The peer is written from the published description
 of the "beta" network of Emil Wallner's article "How to colorize black & white photos with just 100 lines of neural
 network code" (2017): 256×256 pixels, L as 0…100, a,b over 128 out of a tanh, 3×3 convolutions, RMSprop, mean
-squared error, 10 photos a batch. It gets as many seconds as our whole training takes, since its own 2500 iterations take an
-hour; how long those would take follows from its time a step.
+squared error, 10 photos a batch. It gets as many seconds as our whole training takes, since its own 2500 iterations
+take an hour; how long those would take follows from its time a step.
 """
 
 import json
@@ -22,9 +22,9 @@ from patches import case, measure, multiply_peak
 
 from colorlib import paths
 from colorlib.color import gray_to_lightness, merge_lab, rgb_to_lab, split_lab, to_gray
-from colorlib.metrics import delta_e
-from colorlib.models.cnn import ConvNet
+from colorlib.models.cnn import CNN
 from colorlib.photos import load_photos, usable_collection
+from colorlib.scores.metrics import delta_e
 from colorlib.training import shuffled_batch
 
 RESULTS = paths.BENCHMARKS / "cnn.json"
@@ -52,28 +52,37 @@ def train_ours() -> Callable:
     photos = photos_of("train")
 
     def fit():
-        model = ConvNet(iterations=ITERATIONS)
-        model.fit(photos, lambda model, _: errors(model.predict_ab), LOOK_AT, progress=False)
-        curve = [{"iteration": i, **{name: round(float(value), 2) for name, value in seen.items()}}
-                 for i, seen in model.history_.observations.items()]
-        return {"train_seconds": model.history_.seconds, "iterations": ITERATIONS, "parameters": model.parameters,
-                "step_gflop": step_gflop(model), "curve": curve}
+        model = CNN(iterations=ITERATIONS)
+        model.fit(photos, observe=lambda model, _: errors(model.predict_ab), observe_at=LOOK_AT, progress=False)
+        curve = [
+            {"iteration": i, **{name: round(float(value), 2) for name, value in seen.items()}}
+            for i, seen in model.history_.observations.items()
+        ]
+        return {
+            "train_seconds": model.history_.seconds,
+            "iterations": ITERATIONS,
+            "parameters": model.parameters,
+            "step_gflop": step_gflop(model),
+            "curve": curve,
+        }
+
     return fit
 
 
-def step_gflop(model: ConvNet) -> float:
+def step_gflop(model: CNN) -> float:
     """Count the arithmetic of an iteration, in GFLOP: three times the convolutions' forward pass."""
     operations = 0
     for layer in model.network_.layers:
         if isinstance(layer, layers.Conv2D):
             _, height, width, _ = keras.Model(model.network_.input, layer.output).compute_output_shape(
-                (1, SIZE, SIZE, 1))
+                (1, SIZE, SIZE, 1)
+            )
             operations += 2 * int(np.prod(layer.kernel.shape)) * height * width
     return 3 * model.batch * operations / 1e9
 
 
 def colorize_large() -> Callable:
-    model = ConvNet(iterations=1).fit(photos_of("train"), progress=False)
+    model = CNN(iterations=1).fit(photos_of("train"), progress=False)
     gray = np.random.default_rng(0).random(LARGE, np.float32)
     return lambda: model.colorize(gray).shape
 
@@ -117,6 +126,7 @@ def train_peer(seconds: float) -> Callable:
                 seen = errors(partial(predict_peer, network))
                 curve.append({"iteration": iteration, "seconds": round(spent, 2), **seen})
         return {"train_seconds": spent, "iterations": iteration, "parameters": network.count_params(), "curve": curve}
+
     return fit
 
 
@@ -132,11 +142,15 @@ def main() -> None:
     peer_name = "the beta network of Wallner (2017), rebuilt from its description"
     results = {
         "cnn_training_2500": case(
-            ours | {"seconds": trained["train_seconds"]}, peer | {"seconds": peer_step * ITERATIONS},
+            ours | {"seconds": trained["train_seconds"]},
+            peer | {"seconds": peer_step * ITERATIONS},
             f"{peer_name}; extrapolated from {of_peer['iterations']:,} steps",
             curves={"ours": trained["curve"], "peer": of_peer["curve"]},
             parameters={"ours": trained["parameters"], "peer": of_peer["parameters"]},
-            our_gflops=round(reached), matrix_multiply_gflops=round(peak), share_of_peak=round(reached / peak, 2)),
+            our_gflops=round(reached),
+            matrix_multiply_gflops=round(peak),
+            share_of_peak=round(reached / peak, 2),
+        ),
         "cnn_colorize_12mp": case(large, peer_large, peer_name),
     }
     paths.write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())

@@ -7,6 +7,7 @@ what one takes here and now. ``--full-peer`` runs, or takes up again, all of the
 """
 
 import argparse
+import itertools
 import json
 import os
 import pickle
@@ -22,9 +23,10 @@ import numpy as np
 
 from colorlib import paths
 from colorlib.color import to_gray
-from colorlib.models.linear import LinearPatches
-from colorlib.models.mlp import WIDTHS, PerceptronPatches
-from colorlib.patches import gray_patches, patch_targets
+from colorlib.images import resize_image
+from colorlib.models import gray_patches, patch_targets
+from colorlib.models.linear import Linear
+from colorlib.models.mlp import MLP, WIDTHS
 from colorlib.photos import list_photos, load_photos, usable_collection
 
 RESULTS = paths.BENCHMARKS / "patches.json"
@@ -44,24 +46,24 @@ def one_photo() -> np.ndarray:
 
 
 def large_gray() -> np.ndarray:
-    """A gray image of 12 megapixels: the one photo, enlarged, so that its neighbourhoods are those of photos."""
-    from colorlib.photos import resize_photo
-    return resize_photo(to_gray(one_photo()), *LARGE)
+    """A gray image of 12 megapixels: the one photo, enlarged, so that its neighborhoods are those of photos."""
+    return resize_image(to_gray(one_photo()), *LARGE)
 
 
 def linear_ours() -> Callable:
     photos = training_photos()
-    return lambda: LinearPatches().fit(photos).coefficients_
+    return lambda: Linear().fit(photos).coefficients_
 
 
 def linear_many() -> Callable:
     photos = training_photos()
-    return lambda: LinearPatches().fit(photos[i % len(photos)] for i in range(MANY)).coefficients_
+    return lambda: Linear().fit(photos[i % len(photos)] for i in range(MANY)).coefficients_
 
 
 def linear_peer() -> Callable:
     from sklearn.feature_extraction.image import extract_patches_2d
     from sklearn.linear_model import LinearRegression
+
     # In double precision, as scikit-image reads photos and as our sums are: single precision loses half the digits of
     # the coefficients.
     photos = training_photos().astype(np.float64)
@@ -70,6 +72,7 @@ def linear_peer() -> Callable:
         grays = (to_gray(photo).astype(np.float64) for photo in photos)
         patches = [extract_patches_2d(gray, (3, 3)).reshape(-1, 9) for gray in grays]
         return LinearRegression().fit(np.concatenate(patches), photos[:, 1:-1, 1:-1].reshape(-1, 3)).coef_
+
     return fit
 
 
@@ -77,8 +80,9 @@ def mlp_ours() -> Callable:
     photo = one_photo()
 
     def fit():
-        model = PerceptronPatches().fit(photo[None])
+        model = MLP().fit(photo[None])
         return float(np.square(model.predict(to_gray(photo))[1:-1, 1:-1] - photo[1:-1, 1:-1]).mean())
+
     return fit
 
 
@@ -88,17 +92,19 @@ def mlp_peer() -> Callable:
     def fit():
         for _ in range(LIVE_EPOCHS):
             model.partial_fit(patches, colors)
+
     return fit
 
 
 def colorize_linear() -> Callable:
-    model, gray = LinearPatches().fit([one_photo()]), large_gray()
+    model, gray = Linear().fit([one_photo()]), large_gray()
     return lambda: model.colorize(gray).shape
 
 
 def colorize_linear_peer() -> Callable:
     from skimage.color import gray2rgb, lab2rgb, rgb2lab
     from sklearn.linear_model import LinearRegression
+
     patches, colors = peer_table()
     model, gray = LinearRegression().fit(patches, colors), large_gray()
 
@@ -106,6 +112,7 @@ def colorize_linear_peer() -> Callable:
         predicted = rgb2lab(np.clip(model.predict(gray_patches(gray, pad=True)), 0, 1).reshape(*LARGE, 3))
         predicted[..., 0] = rgb2lab(gray2rgb(gray))[..., 0]
         return np.clip(lab2rgb(predicted), 0, 1).shape
+
     return colorize
 
 
@@ -117,8 +124,8 @@ def colorize_mlp() -> Callable:
     return lambda: model.colorize(gray).shape
 
 
-def fitted_mlp() -> PerceptronPatches:
-    return PerceptronPatches(epochs=1, rows=3200).fit(one_photo()[None])
+def fitted_mlp() -> MLP:
+    return MLP(epochs=1, rows=3200).fit(one_photo()[None])
 
 
 def colorize_mlp_peer() -> Callable:
@@ -126,18 +133,22 @@ def colorize_mlp_peer() -> Callable:
 
     def predict():  # in slices of a megapixel: all at once would take 12 GB
         patches = gray_patches(gray, pad=True)
-        return sum(len(model.predict(patches[start:start + 1_000_000])) for start in range(0, len(patches), 1_000_000))
+        return sum(
+            len(model.predict(patches[start : start + 1_000_000])) for start in range(0, len(patches), 1_000_000)
+        )
+
     return predict
 
 
 def mlp_gflop(pixels: int) -> float:
     """Count the arithmetic of coloring so many pixels, in GFLOP: two operations a weight."""
     widths = (9, *WIDTHS, 3)
-    return 2 * int(pixels) * sum(before * after for before, after in zip(widths, widths[1:])) / 1e9
+    return 2 * int(pixels) * sum(before * after for before, after in itertools.pairwise(widths)) / 1e9
 
 
 def mlp_regressor():
     from sklearn.neural_network import MLPRegressor
+
     return MLPRegressor(hidden_layer_sizes=WIDTHS, batch_size=32, random_state=0)
 
 
@@ -203,8 +214,18 @@ def default_stop(losses: list[float], tolerance: float = 1e-4, patience: int = 1
 def run_full_peer() -> None:
     """Run ``MLPRegressor`` to the 500th epoch, from where an earlier run left it; save after every epoch."""
     patches, colors = peer_table()
-    model, curve = mlp_regressor(), {"photo": PHOTO, "rows": len(patches), "machine": machine(), "epochs_wanted":
-                                     PEER_EPOCHS, "loss": [], "seconds": [], "mse": {}}
+    model, curve = (
+        mlp_regressor(),
+        {
+            "photo": PHOTO,
+            "rows": len(patches),
+            "machine": machine(),
+            "epochs_wanted": PEER_EPOCHS,
+            "loss": [],
+            "seconds": [],
+            "mse": {},
+        },
+    )
     if STATE.is_file():
         model, curve = pickle.loads(STATE.read_bytes())
     while len(curve["loss"]) < PEER_EPOCHS:
@@ -225,15 +246,21 @@ def stored_curve() -> dict:
     """Sum up what ``--full-peer`` stored."""
     curve = json.loads(CURVE.read_text())
     last = max(curve["mse"], key=int)
-    return {"mse_peer": min(curve["mse"].values()), "mse_peer_last": curve["mse"][last], "mse_peer_last_epoch": int(last),
-            "peer_epochs_run": curve["epochs_run"],
-            "default_tolerance_stops_after": curve["default_tolerance_stops_after"]}
+    return {
+        "mse_peer": min(curve["mse"].values()),
+        "mse_peer_last": curve["mse"][last],
+        "mse_peer_last_epoch": int(last),
+        "peer_epochs_run": curve["epochs_run"],
+        "default_tolerance_stops_after": curve["default_tolerance_stops_after"],
+    }
 
 
 def case(ours: dict, peer: dict, name: str, **more) -> dict:
     """Make one entry of the results."""
-    sides = {side: {"seconds": round(value["seconds"], 3), "peak_mb": value["peak_mb"]}
-             for side, value in (("ours", ours), ("peer", peer))}
+    sides = {
+        side: {"seconds": round(value["seconds"], 3), "peak_mb": value["peak_mb"]}
+        for side, value in (("ours", ours), ("peer", peer))
+    }
     sides["peer"] = {"name": name} | sides["peer"]
     return sides | {"ratio": round(peer["seconds"] / ours["seconds"], 2), "machine": machine()} | more
 
@@ -247,21 +274,39 @@ def main() -> None:
     ours, peer = measure(linear_ours, 3), measure(linear_peer, 3)
     many = measure(linear_many)
     results["linear_fit"] = case(
-        ours, peer, "extract_patches_2d + LinearRegression", photos=len(training_photos()), size=SIZE,
-        coefficient_difference=float(np.abs(ours["result"] - peer["result"]).max()), photos_streamed=MANY,
-        seconds_streamed=round(many["seconds"], 2), peak_mb_streamed=many["peak_mb"])
+        ours,
+        peer,
+        "extract_patches_2d + LinearRegression",
+        photos=len(training_photos()),
+        size=SIZE,
+        coefficient_difference=float(np.abs(ours["result"] - peer["result"]).max()),
+        photos_streamed=MANY,
+        seconds_streamed=round(many["seconds"], 2),
+        peak_mb_streamed=many["peak_mb"],
+    )
     ours, peer = measure(mlp_ours), measure(mlp_peer)
     epoch_seconds = peer["seconds"] / LIVE_EPOCHS
     results["mlp_fit"] = case(
-        ours, peer | {"seconds": epoch_seconds * PEER_EPOCHS},
+        ours,
+        peer | {"seconds": epoch_seconds * PEER_EPOCHS},
         f"MLPRegressor, batch 32, {PEER_EPOCHS} epochs: {LIVE_EPOCHS} live ones, extrapolated",
-        peer_epoch_seconds=round(epoch_seconds, 2), mse_ours=ours["result"], **stored_curve())
-    results["linear_colorize_12mp"] = case(measure(colorize_linear, 3), measure(colorize_linear_peer, 3),
-                                           "LinearRegression.predict + scikit-image's Lab")
+        peer_epoch_seconds=round(epoch_seconds, 2),
+        mse_ours=ours["result"],
+        **stored_curve(),
+    )
+    results["linear_colorize_12mp"] = case(
+        measure(colorize_linear, 3), measure(colorize_linear_peer, 3), "LinearRegression.predict + scikit-image's Lab"
+    )
     ours, peer, peak = measure(colorize_mlp, 2), measure(colorize_mlp_peer), multiply_peak()
     reached = mlp_gflop(np.prod(LARGE)) / ours["seconds"]
-    results["mlp_colorize_12mp"] = case(ours, peer, "MLPRegressor.predict", our_gflops=round(reached),
-                                        matrix_multiply_gflops=round(peak), share_of_peak=round(reached / peak, 2))
+    results["mlp_colorize_12mp"] = case(
+        ours,
+        peer,
+        "MLPRegressor.predict",
+        our_gflops=round(reached),
+        matrix_multiply_gflops=round(peak),
+        share_of_peak=round(reached / peak, 2),
+    )
     paths.write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     for name, entry in results.items():
         print(f"{name:22} {entry['ratio']:7.1f} times as fast as {entry['peer']['name']}")

@@ -4,50 +4,54 @@ import json
 from collections.abc import Iterable
 
 from colorlib import paths
-from colorlib.__main__ import FEW_PHOTOS
 
 PAGE = paths.BENCHMARKS.parent / "README.md"
 SPACE = "\N{NO-BREAK SPACE}"
 CASES = {  # in the order of the page: name -> what was done
-    "linear_fit": "Linear regression on all 3×3 neighbourhoods of {photos} photos of {size}×{size} pixels",
+    "linear_fit": "Linear regression on all 3×3 neighborhoods of {photos} photos of {size}×{size} pixels",
     "linear_colorize_12mp": "Coloring 12 megapixels by it",
     "mlp_fit": "Training the perceptron on one photo",
     "mlp_colorize_12mp": "Coloring 12 megapixels by it",
     "cnn_training_2500": "Training the convolutional network for 2,500 steps",
     "cnn_colorize_12mp": "Coloring 12 megapixels by it",
     "command_one": "Coloring one photo of 1 megapixel by the U-Net from the command line, start of Python included",
-    "command_few": "Coloring {photos} such photos, each of another shape, by one command",
+    "command_four": "Coloring {photos} such photos, each of another shape, by one command",
     "command_24mp": "Coloring one of 24 megapixels by one command",
+    "ssim": "SSIM of {photos} photos of {size}×{size} pixels",
+    "delta_e": "CIEDE2000 of all their pixels",
 }
 TEMPLATE = """# Speed
 
 What the library takes, and what one would use instead. Both sides of a row were timed in one run, each in a process of
-its own, by `make bench`, which also wrote this page; *ratio* is their seconds over ours. Times are of one machine on one
-day: of all that is here, the ratios carry over best.
+its own, by `make bench`, which also wrote this page; *ratio* is their seconds over ours. Times are of one machine on
+one day: of all that is here, the ratios carry over best.
 
 {cases}
 
 The coefficients of the two linear regressions differ by {linear[coefficient_difference]:.0e} at most. Fed
-{linear[photos_streamed]:,} photos one by one, ours took {linear[seconds_streamed]:.0f} s and {linear[peak_mb_streamed]} MB.
+{linear[photos_streamed]:,} photos one by one, ours took {linear[seconds_streamed]:.0f} s and {linear[peak_mb_streamed]}
+MB.
 
-The perceptron's mean squared error was {mlp[mse_ours]:.2e} in the end. `MLPRegressor` takes {mlp[peer_epoch_seconds]:.0f} s
-an epoch. By default it stops after {mlp[default_tolerance_stops_after]}, once ten in a row have not lowered its loss by
-0.0001; with that switched off, it was run for {mlp[peer_epochs_run]} epochs once, and had {mlp[mse_peer_last]:.2e} after
-{mlp[mse_peer_last_epoch]}, its best being {mlp[mse_peer]:.2e}. The moments that its Adam keeps of weights without gradient
-shrink until they are subnormal numbers, on which some processors compute several times slower: this ratio depends on the
-machine more than the others.
+The perceptron's mean squared error was {mlp[mse_ours]:.2e} in the end. `MLPRegressor` takes
+{mlp[peer_epoch_seconds]:.0f} s an epoch. By default it stops after {mlp[default_tolerance_stops_after]}, once ten in a
+row have not lowered its loss by 0.0001; with that switched off, it was run for {mlp[peer_epochs_run]} epochs once, and
+had {mlp[mse_peer_last]:.2e} after {mlp[mse_peer_last_epoch]}, its best being {mlp[mse_peer]:.2e}. The moments that its
+Adam keeps of weights without gradient shrink until they are subnormal numbers, on which some processors compute several
+times slower: this ratio depends on the machine more than the others.
 
 Coloring by the perceptron is arithmetic: it does {coloring[our_gflops]} GFLOP/s, {coloring[share_of_peak]:.0%} of the
-{coloring[matrix_multiply_gflops]} of a product of two large `float32` matrices. It computes in `bfloat16` where the processor
-multiplies that, in `float32` elsewhere.
+{coloring[matrix_multiply_gflops]} of a product of two large `float32` matrices.
 
-For up to {few} photos the command takes OpenVINO, which only predicts; for more, TensorFlow. Both compute the network in `float32`.
+One more photo of a megapixel takes {one[warm_seconds]:.2f} s in a process that is running already, whatever its shape;
+`import colorlib` takes {one[import_ms]:.0f} ms. The four photos took {four[processor_seconds]:.1f} s of processor time
+in all, the one of 24 megapixels {large[processor_seconds]:.1f} s. SSIM and CIEDE2000 differ from scikit-image's by
+{ssim[difference]:.0e} and {delta_e[difference]:.0e} at most.
 
 ## The two networks while they learn
 
 Ours has {network[parameters][ours]:,} parameters and does {network[our_gflops]} GFLOP/s in training,
-{network[share_of_peak]:.0%} of a product of large matrices; theirs has {network[parameters][peer]:,}, and was trained for
-as long as ours. ΔE2000 on the training photos and on held-out ones:
+{network[share_of_peak]:.0%} of a product of large matrices; theirs has {network[parameters][peer]:,}, and was trained
+for as long as ours. ΔE2000 on the training photos and on held-out ones:
 
 {curves}
 
@@ -58,21 +62,39 @@ Measured on: {machines}.
 def page(results: dict[str, dict]) -> str:
     """Make the page from the results of all scripts, by case."""
     network = results["cnn_training_2500"]
-    points = [(side, f"{point['iteration']:,}", *(f"{point[name]:.{digits}f}" for name, digits in
-                                                  (("seconds", 0), ("train", 1), ("test", 1))))
-              for side, name in (("ours", "ours"), ("theirs", "peer")) for point in network["curves"][name]]
+    points = [
+        (
+            side,
+            f"{point['iteration']:,}",
+            *(f"{point[name]:.{digits}f}" for name, digits in (("seconds", 0), ("train", 1), ("test", 1))),
+        )
+        for side, name in (("ours", "ours"), ("theirs", "peer"))
+        for point in network["curves"][name]
+    ]
     return TEMPLATE.format(
-        cases=_table(("what", "ours", "memory", "instead", "theirs", "memory", "ratio"),
-                     (_row(what.format(**results[name]), results[name]) for name, what in CASES.items())),
+        cases=_table(
+            ("what", "ours", "memory", "instead", "theirs", "memory", "ratio"),
+            (_row(what.format(**results[name]), results[name]) for name, what in CASES.items()),
+        ),
         curves=_table(("network", "step", "seconds", "training", "held out"), points),
-        linear=results["linear_fit"], mlp=results["mlp_fit"], coloring=results["mlp_colorize_12mp"], network=network,
-        few=FEW_PHOTOS,
-        machines="; ".join(dict.fromkeys(result["machine"] for result in results.values())))
+        linear=results["linear_fit"],
+        mlp=results["mlp_fit"],
+        coloring=results["mlp_colorize_12mp"],
+        network=network,
+        one=results["command_one"],
+        four=results["command_four"],
+        large=results["command_24mp"],
+        ssim=results["ssim"],
+        delta_e=results["delta_e"],
+        machines="; ".join(dict.fromkeys(result["machine"] for result in results.values())),
+    )
 
 
 def _row(what: str, result: dict) -> tuple[str, ...]:
-    ours, peer = ((f"{side['seconds']:,.{2 if side['seconds'] < 10 else 0}f}{SPACE}s", f"{side['peak_mb']:,}{SPACE}MB")
-                  for side in (result["ours"], result["peer"]))
+    ours, peer = (
+        (f"{side['seconds']:,.{2 if side['seconds'] < 10 else 0}f}{SPACE}s", f"{side['peak_mb']:,}{SPACE}MB")
+        for side in (result["ours"], result["peer"])
+    )
     return what, *ours, result["peer"]["name"], *peer, f"{result['ratio']:.1f}"
 
 
@@ -82,8 +104,11 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def read_results() -> dict[str, dict]:
     """Read what the scripts wrote, by case."""
-    return {name: case for file in ("patches", "cnn", "colorize")
-            for name, case in json.loads((paths.BENCHMARKS / f"{file}.json").read_text("utf-8")).items()}
+    return {
+        name: case
+        for file in ("patches", "cnn", "colorize", "scores")
+        for name, case in json.loads((paths.BENCHMARKS / f"{file}.json").read_text("utf-8")).items()
+    }
 
 
 if __name__ == "__main__":

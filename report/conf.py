@@ -12,7 +12,7 @@ ABOUT = json.loads((FIGURES / "run.json").read_text("utf-8"))
 NUMBERS = json.loads((FIGURES / "numbers.json").read_text("utf-8"))
 
 project = "Colorizing grayscale photographs"
-copyright = "text and figures CC BY 4.0, code MIT, photographs under their own licences"
+copyright = "text and figures CC BY 4.0, code MIT, photographs under their own licenses"
 author = "the authors of colorlib"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "ledger", "mathml"]
 exclude_patterns = ["downloads"]
@@ -26,7 +26,8 @@ nb_ipywidgets_js = {}
 myst_enable_extensions = ["substitution", "dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 myst_substitutions = {name: number["text"] for name, number in NUMBERS.items()} | {
-    "built_from": f"{ABOUT['photos']} photos of the collection `{ABOUT['collection']}`, profile `{ABOUT['profile']}`"}
+    "built_from": f"{ABOUT['photos']} photos of the collection `{ABOUT['collection']}`, profile `{ABOUT['profile']}`"
+}
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"

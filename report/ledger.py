@@ -26,9 +26,9 @@ class LedgerTable(CSVTable):
         result = super().run()
         for table in result:
             rows = [[entry.astext() for entry in row.findall(nodes.entry)] for row in table.findall(nodes.row)]
-            written = [max(map(decimals_of, column)) for column in zip(*rows)]
+            written = [max(map(decimals_of, column)) for column in zip(*rows, strict=True)]
             for row in table.findall(nodes.row):
-                for entry, decimals in zip(row.findall(nodes.entry), written):
+                for entry, decimals in zip(row.findall(nodes.entry), written, strict=True):
                     for text in list(entry.findall(nodes.Text)):
                         if (number := shown_number(text.astext(), decimals)) is not None:
                             text.parent.replace(text, nodes.Text(number))
@@ -77,8 +77,16 @@ def shown_number(text: str, decimals: int) -> str | None:
 
 
 def _made_by(notebook: str, document: str) -> nodes.paragraph:
-    link = addnodes.pending_xref("", nodes.inline("", notebook), refdomain="std", reftype="doc", refexplicit=True,
-                                 refwarn=True, reftarget=f"/notebooks/{notebook}", refdoc=document)
+    link = addnodes.pending_xref(
+        "",
+        nodes.inline("", notebook),
+        refdomain="std",
+        reftype="doc",
+        refexplicit=True,
+        refwarn=True,
+        reftarget=f"/notebooks/{notebook}",
+        refdoc=document,
+    )
     return nodes.paragraph("", "Made by notebook ", link, nodes.Text("."), classes=["made-by"])
 
 

@@ -14,14 +14,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PARAMETERS = "profile = None\ncollection = None"
 FIRST = """from matplotlib.figure import Figure
-from colorlib.results import start_run
+from colorlib.pipeline import start_run
 run = start_run("01_first", profile, collection)
 run.record_number("doubled", 21 * run.settings.factor)
 figure = Figure(figsize=(2, 1))
 figure.subplots().plot([1, 2])
 run.record_figure("fig-line", figure, alt="A line that rises")"""
-SECOND = """from colorlib.metrics import psnr
-from colorlib.results import start_run
+SECOND = """from colorlib.scores.metrics import psnr
+from colorlib.pipeline import start_run
 run = start_run("02_second", profile, collection)
 run.record_number("n_photos", len(run.photo_names("train")))"""
 INDEX = """# A report
@@ -43,8 +43,9 @@ notebooks/*
 
 def run_colorlib(*arguments: str, root: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
     """Run ``python -m colorlib`` of the project in ``root`` to its end."""
-    return subprocess.run(command(*arguments), cwd=root, env=environment(root) | variables, capture_output=True,
-                          text=True, timeout=1200)
+    return subprocess.run(
+        command(*arguments), cwd=root, env=environment(root) | variables, capture_output=True, text=True, timeout=1200
+    )
 
 
 def command(*arguments: str) -> list[str]:
@@ -66,21 +67,39 @@ def kill_at_checkpoint(program: str, folder: Path, checkpoint: Path, **options) 
 
 def count_steps(monkeypatch) -> list[int]:
     """Note in a list the iterations that networks learn in from now on."""
-    from colorlib.models.learner import NetworkLearner
+    from colorlib.training import NetworkLearner
 
     done, step = [], NetworkLearner.step
-    monkeypatch.setattr(NetworkLearner, "step", lambda self, iteration: (done.append(iteration), step(self, iteration))[1])
+    monkeypatch.setattr(
+        NetworkLearner, "step", lambda self, iteration: (done.append(iteration), step(self, iteration))[1]
+    )
     return done
 
 
 def write_notebook(file: Path, *code: str, prose: str = "A title") -> None:
     cells = [{"cell_type": "markdown", "id": "title", "metadata": {}, "source": [f"# {prose}"]}]
     for number, source in enumerate((PARAMETERS, *code)):
-        cells.append({"cell_type": "code", "id": f"cell-{number}", "outputs": [], "execution_count": None,
-                      "metadata": {"tags": ["parameters"]} if number == 0 else {}, "source": [source]})
+        cells.append(
+            {
+                "cell_type": "code",
+                "id": f"cell-{number}",
+                "outputs": [],
+                "execution_count": None,
+                "metadata": {"tags": ["parameters"]} if number == 0 else {},
+                "source": [source],
+            }
+        )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    file.write_text(json.dumps({"cells": cells, "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
-                                "nbformat": 4, "nbformat_minor": 5}))
+    file.write_text(
+        json.dumps(
+            {
+                "cells": cells,
+                "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +107,16 @@ def project(tmp_path_factory) -> Path:
     """A copy of the project with two short notebooks, the second of which needs nothing of the first."""
     root = tmp_path_factory.mktemp("project")
     for folder in ("colorlib", "data", "report"):
-        shutil.copytree(ROOT / folder, root / folder,
-                        ignore=shutil.ignore_patterns("raw", "cache", "__pycache__", "*.md"))
+        shutil.copytree(
+            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("raw", "cache", "__pycache__", "*.md")
+        )
     shutil.copy(ROOT / "pyproject.toml", root)
     for manifest in (root / "data").glob("*.csv"):  # a host that is never there
         manifest.write_text(manifest.read_text("utf-8").replace("raw.githubusercontent.com", "photos.invalid"), "utf-8")
     (root / "notebooks").mkdir()
     (root / "notebooks" / "profiles.toml").write_text(
-        "[01_first]\nfactor = {full = 3, smoke = 2}\n\n[02_second]\nneeds = []\n")
+        "[01_first]\nfactor = {full = 3, smoke = 2}\n\n[02_second]\nneeds = []\n"
+    )
     write_notebook(root / "notebooks" / "01_first.ipynb", FIRST)
     write_notebook(root / "notebooks" / "02_second.ipynb", SECOND)
     (root / "report" / "index.md").write_text(INDEX, "utf-8")

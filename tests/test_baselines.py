@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from colorlib.color import merge_lab, rgb_to_lab, split_lab, to_gray
-from colorlib.models import MODELS, load_model, model_class
-from colorlib.models.baselines import (GrayBaseline, MeanColor, MeanColorByLightness, NearestTransfer,
-                                       RandomPhotoColors)
+from colorlib.models import load_model, model_class
+from colorlib.models.baselines import Gray, MeanByLightness, MeanColor, RandomPhoto, Welsh
 from colorlib.photos import load_photos
 
-BASELINES = [GrayBaseline, MeanColor, MeanColorByLightness, RandomPhotoColors, NearestTransfer]
+BASELINES = [Gray, MeanColor, MeanByLightness, RandomPhoto, Welsh]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def test_fitting_changes_neither_the_photos_nor_numpys_random_state(baseline, ph
 
 
 def test_gray_leaves_the_photo_gray(held_out):
-    rgb = GrayBaseline().colorize(to_gray(held_out))
+    rgb = Gray().colorize(to_gray(held_out))
     np.testing.assert_allclose(rgb, to_gray(held_out)[..., None].repeat(3, axis=-1), atol=1e-3)
 
 
@@ -68,12 +67,12 @@ def test_mean_by_lightness_learns_a_color_that_depends_on_lightness(held_out):
     ab = np.stack([np.zeros_like(lightness), (lightness - 50) / 4], axis=-1)
     photo, out_of_gamut = merge_lab(lightness, ab)
     assert out_of_gamut == 0
-    model = MeanColorByLightness().fit(photo[None])
+    model = MeanByLightness().fit(photo[None])
     np.testing.assert_allclose(model.predict_ab(to_gray(photo)), ab, atol=0.2)
 
 
 def test_random_photo_gives_the_colors_of_one_other_training_photo(photos, held_out):
-    model = RandomPhotoColors().fit(photos)
+    model = RandomPhoto().fit(photos)
     gray = to_gray(held_out)
     predicted = model.predict_ab(gray)
     distances = [np.abs(predicted - split_lab(photo)[1]).max() for photo in photos]
@@ -81,10 +80,10 @@ def test_random_photo_gives_the_colors_of_one_other_training_photo(photos, held_
     np.testing.assert_array_equal(model.predict_ab(gray), predicted)
     for photo in photos:
         assert np.abs(model.predict_ab(to_gray(photo)) - split_lab(photo)[1]).mean() > 1
-    drawn = {RandomPhotoColors(seed).fit(photos).predict_ab(gray).tobytes() for seed in range(8)}
+    drawn = {RandomPhoto(seed).fit(photos).predict_ab(gray).tobytes() for seed in range(8)}
     assert len(drawn) > 1
     np.testing.assert_allclose(model.predict_ab(gray * np.float32(1 - 1e-6)), model.predict_ab(gray), atol=1e-3)
-    alone = RandomPhotoColors().fit(photos[:1])
+    alone = RandomPhoto().fit(photos[:1])
     assert np.abs(alone.predict_ab(to_gray(photos[0]))).max() == 0
 
 
@@ -99,7 +98,7 @@ def test_nearest_transfer_finds_the_colors_of_two_textures():
         ab[:, :32], ab[:, 32:] = (20, 0), (0, -20)
         return merge_lab(lightness, ab)[0]
 
-    model = NearestTransfer().fit(photo()[None])
+    model = Welsh().fit(photo()[None])
     other = photo()
     lab = rgb_to_lab(model.colorize(to_gray(other)))
     smooth, noisy = lab[:, 4:28, 1:].mean(axis=(0, 1)), lab[:, 36:60, 1:].mean(axis=(0, 1))
@@ -108,7 +107,7 @@ def test_nearest_transfer_finds_the_colors_of_two_textures():
 
 
 def test_nearest_transfer_picks_the_source_of_similar_lightness(photos):
-    model = NearestTransfer().fit(photos)
+    model = Welsh().fit(photos)
     for photo, colors in zip(photos, model.ab_):
         predicted = model.predict_ab(to_gray(photo)).reshape(-1, 2)
         assert np.isin(predicted[::97], colors).all()
@@ -117,25 +116,6 @@ def test_nearest_transfer_picks_the_source_of_similar_lightness(photos):
 def test_an_unknown_model_is_refused_with_the_list_of_names():
     with pytest.raises(ValueError, match="unknown model 'unet9'.*gray.*linear"):
         model_class("unet9")
-    with pytest.raises(ValueError, match="photo.npz is not named after a model.*gray"):
-        load_model("photo.npz")
-
-
-def test_every_name_leads_to_a_class_of_that_name():
-    for name, (module, class_name) in MODELS.items():
-        if module == "baselines":
-            assert model_class(name).name == name
-            assert model_class(name).__name__ == class_name
-
-
-@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 cut off"])
-def test_a_damaged_model_file_is_named(content, tmp_path):
-    path = tmp_path / "mean_color.npz"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"mean_color\.npz is not a saved model"):
-        load_model(path)
-    with pytest.raises(ValueError, match=r"mean_color-2\.npz does not exist"):
-        load_model(tmp_path / "mean_color-2.npz")
 
 
 @pytest.mark.parametrize("baseline", BASELINES[1:])

@@ -4,8 +4,29 @@ import numpy as np
 import pytest
 from skimage import color as skimage_color
 
-from colorlib.color import (decode_srgb, encode_srgb, gray_to_lightness, in_gamut, lab_to_rgb, lightness_to_gray,
-                            luma_gray, merge_lab, rgb_to_lab, split_lab, to_gray)
+from colorlib.color import (
+    gray_to_lightness,
+    in_gamut,
+    lab_to_rgb,
+    lightness_to_gray,
+    luma_gray,
+    merge_lab,
+    rgb_to_lab,
+    split_lab,
+    to_gray,
+)
+from colorlib.color.standard import (
+    WHITE,
+    XYZ_FROM_RGB,
+    decode_srgb,
+    encode_srgb,
+    lab_curve,
+    lab_curve_inverse,
+    lab_to_srgb,
+    lab_to_xyz,
+    srgb_to_lab,
+    xyz_to_lab,
+)
 
 MATRIX = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
@@ -16,6 +37,15 @@ def lab_by_definition(red: float, green: float, blue: float) -> list[float]:
     relative = MATRIX @ linear / MATRIX.sum(axis=1)
     x, y, z = [t ** (1 / 3) if t > (6 / 29) ** 3 else t * (29 / 6) ** 2 / 3 + 4 / 29 for t in relative]
     return [116 * y - 16, 500 * (x - y), 200 * (y - z)]
+
+
+STEPS = np.linspace(0, 1, 48)
+#: A dense grid in sRGB's color cube, and colors far outside of it.
+CUBE = np.stack(np.meshgrid(STEPS, STEPS, STEPS), axis=-1).reshape(-1, 3)
+BEYOND = np.random.default_rng(1).uniform(-0.5, 1.5, (50_000, 3))
+IMPOSSIBLE = np.random.default_rng(2).uniform([0, -128, -128], [100, 128, 128], (50_000, 3))
+#: Rounding of single precision, of the four numbers or so that a result is made of.
+ROUNDING = 4 * np.finfo(np.float32).eps
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +61,17 @@ def hue(ab: np.ndarray) -> np.ndarray:
     return np.arctan2(ab[..., 1], ab[..., 0])
 
 
-@pytest.mark.parametrize("rgb, lab", [
-    ((1, 1, 1), (100, 0, 0)),
-    ((0, 0, 0), (0, 0, 0)),
-    ((1, 0, 0), (53.24, 80.09, 67.20)),  # as color calculators give them, to the second decimal
-    ((0, 1, 0), (87.73, -86.18, 83.18)),
-    ((0, 0, 1), (32.30, 79.19, -107.86)),
-    ((0.5, 0.5, 0.5), (53.39, 0, 0)),
-])
+@pytest.mark.parametrize(
+    "rgb, lab",
+    [
+        ((1, 1, 1), (100, 0, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((1, 0, 0), (53.24, 80.09, 67.20)),  # as color calculators give them, to the second decimal
+        ((0, 1, 0), (87.73, -86.18, 83.18)),
+        ((0, 0, 1), (32.30, 79.19, -107.86)),
+        ((0.5, 0.5, 0.5), (53.39, 0, 0)),
+    ],
+)
 def test_textbook_colors(rgb, lab):
     assert rgb_to_lab(np.array(rgb, float)) == pytest.approx(lab, abs=0.03)
 
@@ -52,6 +85,57 @@ def test_lab_follows_the_definition(photo):
 def test_lab_agrees_with_scikit_image(photo):
     # scikit-image takes a white point of other digits; the conversions agree to within that
     assert np.abs(rgb_to_lab(photo) - skimage_color.rgb2lab(photo)).max() < 0.03
+
+
+@pytest.mark.parametrize("rgb", [CUBE, BEYOND], ids=["inside the gamut", "beyond it"])
+def test_fast_lab_is_the_readable_formula_but_for_rounding(rgb):
+    errors = np.abs(rgb_to_lab(rgb) - srgb_to_lab(rgb)).max(axis=0)
+    assert (errors < ROUNDING * np.array([116, 500, 200])).all()  # by which the formula multiplies cube roots
+
+
+@pytest.mark.parametrize("lab", [srgb_to_lab(CUBE), IMPOSSIBLE], ids=["inside the gamut", "beyond it"])
+def test_fast_rgb_is_the_readable_formula_but_for_rounding(lab):
+    expected = lab_to_srgb(lab)
+    largest = np.maximum(1, np.abs(expected).max(axis=1))  # each channel is a difference of such numbers
+    assert (np.abs(lab_to_rgb(lab) - expected).max(axis=1) < 12.92 * ROUNDING * largest).all()
+    colors, outside = lab[:, 1:], ((expected < -1e-4) | (expected > 1 + 1e-4)).any(axis=1)
+    merged, moved = merge_lab(lab[:, 0], colors)
+    assert moved == np.count_nonzero(~in_gamut(lab)) and abs(moved - np.count_nonzero(outside)) < 1e-3 * len(lab)
+    np.testing.assert_allclose(merged[~outside], np.clip(expected, 0, 1)[~outside], atol=1e-3)
+
+
+def test_fast_conversions_of_gray_are_the_readable_formulas_but_for_rounding():
+    lightness, gray = np.linspace(0, 100, 5001), np.linspace(0, 1, 5001)
+    no_color = np.zeros_like(gray)
+    expected = srgb_to_lab(np.stack([gray] * 3, axis=-1))[:, 0]
+    np.testing.assert_allclose(gray_to_lightness(gray), expected, atol=116 * ROUNDING)
+    expected = lab_to_srgb(np.stack([lightness, no_color, no_color], axis=-1))[:, 1]
+    np.testing.assert_allclose(lightness_to_gray(lightness), expected, atol=12.92 * ROUNDING)
+    expected = encode_srgb(decode_srgb(CUBE) @ XYZ_FROM_RGB[1])
+    np.testing.assert_allclose(to_gray(CUBE), expected, atol=12.92 * ROUNDING)
+
+
+def test_the_readable_formulas_undo_each_other():
+    for rgb in (CUBE, BEYOND):
+        np.testing.assert_allclose(lab_to_srgb(srgb_to_lab(rgb)), rgb, atol=1e-5)
+    np.testing.assert_allclose(lab_curve_inverse(lab_curve(STEPS)), STEPS, atol=1e-6)
+
+
+def test_the_readable_formulas_agree_with_scikit_image():
+    assert np.abs(decode_srgb(CUBE) @ XYZ_FROM_RGB.T - skimage_color.rgb2xyz(CUBE)).max() < 5e-4
+    assert np.abs(srgb_to_lab(CUBE) - skimage_color.rgb2lab(CUBE)).max() < 0.03
+    # scikit-image takes a matrix and a white point of other digits: without the white point's, only rounding is left
+    xyz = np.random.default_rng(3).random((10_000, 3))
+    its_white = np.array(skimage_color.xyz_tristimulus_values(illuminant="D65", observer="2"))
+    lab = skimage_color.xyz2lab(xyz * its_white)
+    np.testing.assert_allclose(xyz_to_lab(xyz * WHITE), lab, atol=2e-4)
+    np.testing.assert_allclose(lab_to_xyz(lab), xyz * WHITE, atol=1e-5)
+
+
+def test_the_readable_formulas_follow_the_definition():
+    pixels = np.random.default_rng(4).random((300, 3)) ** 3
+    expected = np.array([lab_by_definition(*pixel) for pixel in pixels])
+    np.testing.assert_allclose(srgb_to_lab(pixels), expected, atol=5e-4)
 
 
 def test_round_trip(photo):
@@ -141,12 +225,15 @@ def test_arguments_are_left_alone_and_results_are_single_precision(photo):
 
 
 @pytest.mark.parametrize("function", [rgb_to_lab, lab_to_rgb, to_gray, luma_gray, split_lab])
-@pytest.mark.parametrize("bad, complaint", [
-    (np.zeros((4, 4, 3), np.uint8), r"type uint8: .*/ 255"),
-    (np.zeros((4, 4)), r"shape \(4, 4\): its last axis must be 3 long"),
-    (np.zeros((4, 4, 4)), r"shape \(4, 4, 4\)"),
-    (np.full((4, 4, 3), np.nan), "NaN or infinite"),
-])
+@pytest.mark.parametrize(
+    "bad, complaint",
+    [
+        (np.zeros((4, 4, 3), np.uint8), r"type uint8: .*/ 255"),
+        (np.zeros((4, 4)), r"shape \(4, 4\): its last axis must be 3 long"),
+        (np.zeros((4, 4, 4)), r"shape \(4, 4, 4\)"),
+        (np.full((4, 4, 3), np.nan), "NaN or infinite"),
+    ],
+)
 def test_bad_pixels(function, bad, complaint):
     with pytest.raises(ValueError, match=complaint):
         function(bad)

@@ -1,5 +1,6 @@
 """Photos colored file by file: what a file holds stays, what is wrong with one is said in one line."""
 
+import shutil
 import struct
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from PIL import Image, ImageCms
 
 import colorlib
 from colorlib import paths
-from colorlib.__main__ import main
-from colorlib.color import rgb_to_lab, to_gray
-from colorlib.imagefiles import Metadata, PhotoError, read_image
-from colorlib.imagewriter import write_image
+from colorlib.cli import main
+from colorlib.color import merge_lab, rgb_to_lab, split_lab, to_gray
+from colorlib.commands.colorize import SHEET_GAP, SHEET_TITLE
+from colorlib.commands.score import score_files
+from colorlib.images import Metadata, PhotoError, read_image, write_image
 from colorlib.models import find_model, model_class, saved_models
 from colorlib.photos import load_photos
+from colorlib.scores.metrics import score_photo
 from conftest import ROOT, environment
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -47,11 +50,13 @@ def nothing_fitted(tmp_path, monkeypatch):
 @pytest.fixture
 def refused(model, capsys):
     """Color what must be refused; return the lines on stderr."""
+
     def run(*arguments: object) -> list[str]:
         assert main(["colorize", "--model", model, *map(str, arguments)]) == 1
         lines = capsys.readouterr().err.splitlines()
         assert lines and all(line.startswith("error: ") for line in lines)
         return lines
+
     return run
 
 
@@ -68,6 +73,7 @@ def as_words(photo: np.ndarray) -> np.ndarray:
 
 
 # What a file holds
+
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
 def test_every_format_is_colored_at_its_own_size_and_lightness(photo, model, tmp_path, suffix):
@@ -88,8 +94,9 @@ def test_only_the_lightness_of_a_color_photo_counts(photo, model, tmp_path):
     assert np.abs(of_color - photo).max() > 0.1
 
 
-@pytest.mark.parametrize("suffix, channels", [(".png", 1), (".png", 2), (".png", 3), (".png", 4),
-                                              (".tif", 1), (".tif", 3), (".tif", 4)])
+@pytest.mark.parametrize(
+    "suffix, channels", [(".png", 1), (".png", 2), (".png", 3), (".png", 4), (".tif", 1), (".tif", 3), (".tif", 4)]
+)
 def test_sixteen_bits_stay_sixteen(photo, model, tmp_path, suffix, channels):
     gray = as_words(to_gray(photo))
     alpha = np.arange(gray.size, dtype=np.uint16).reshape(gray.shape)
@@ -98,8 +105,13 @@ def test_sixteen_bits_stay_sixteen(photo, model, tmp_path, suffix, channels):
     if suffix == ".png":
         (tmp_path / "in.png").write_bytes(imagecodecs.png_encode(planes))
     else:
-        tifffile.imwrite(tmp_path / "in.tif", planes, photometric="minisblack" if channels == 1 else "rgb",
-                         extrasamples=["unassalpha"] * (channels == 4), compression="lzw")
+        tifffile.imwrite(
+            tmp_path / "in.tif",
+            planes,
+            photometric="minisblack" if channels == 1 else "rgb",
+            extrasamples=["unassalpha"] * (channels == 4),
+            compression="lzw",
+        )
     colorize(model, tmp_path / f"in{suffix}", "-o", tmp_path / f"out{suffix}")
     colored = read_image(tmp_path / f"out{suffix}")
     assert colored.bits == 16 and colored.has_color()
@@ -139,14 +151,23 @@ def test_palette_bilevel_and_cmyk_files(photo, model, tmp_path):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix, bits", [(".jpg", 8), (".png", 8), (".png", 16), (".tif", 8), (".tif", 16)])
 def test_the_photo_comes_out_upright(photo, tmp_path, suffix, bits, orientation):
-    stored = {1: photo, 2: photo[:, ::-1], 3: photo[::-1, ::-1], 4: photo[::-1], 5: photo.swapaxes(0, 1),
-              6: photo.swapaxes(0, 1)[::-1], 7: photo[::-1, ::-1].swapaxes(0, 1), 8: photo.swapaxes(0, 1)[:, ::-1]}
+    stored = {
+        1: photo,
+        2: photo[:, ::-1],
+        3: photo[::-1, ::-1],
+        4: photo[::-1],
+        5: photo.swapaxes(0, 1),
+        6: photo.swapaxes(0, 1)[::-1],
+        7: photo[::-1, ::-1].swapaxes(0, 1),
+        8: photo.swapaxes(0, 1)[:, ::-1],
+    }
     exif = Image.Exif()
     exif[274] = orientation
     path = tmp_path / f"in{suffix}"
     if (suffix, bits) == (".tif", 16):
-        tifffile.imwrite(path, as_words(stored[orientation]), photometric="rgb",
-                         extratags=[(274, "H", 1, orientation, True)])
+        tifffile.imwrite(
+            path, as_words(stored[orientation]), photometric="rgb", extratags=[(274, "H", 1, orientation, True)]
+        )
     else:
         write_image(path, stored[orientation], metadata=Metadata(exif.tobytes()), bits=bits)
     upright = read_image(path)
@@ -185,15 +206,20 @@ def test_a_gray_profile_is_applied_and_not_put_on_a_color_file(model, tmp_path):
     colorize(model, tmp_path / "in.png", "-o", tmp_path / "out.png")
     linear_light = (128 / 255) ** 4
     assert to_gray(read_image(tmp_path / "out.png").rgb()).mean() == pytest.approx(
-        1.055 * linear_light ** (1 / 2.4) - 0.055, abs=0.01)
+        1.055 * linear_light ** (1 / 2.4) - 0.055, abs=0.01
+    )
     with Image.open(tmp_path / "out.png") as image:
         assert "icc_profile" not in image.info
 
 
 def test_colors_of_a_wide_profile_are_converted(tmp_path):
     """Adobe RGB's primaries and curve, as in its specification; its middle red is a redder sRGB red."""
-    wide = imagecodecs.cms_profile("rgb", whitepoint=[0.3127, 0.3290, 1.0], gamma=563 / 256,
-                                   primaries=[0.64, 0.33, 1, 0.21, 0.71, 1, 0.15, 0.06, 1])
+    wide = imagecodecs.cms_profile(
+        "rgb",
+        whitepoint=[0.3127, 0.3290, 1.0],
+        gamma=563 / 256,
+        primaries=[0.64, 0.33, 1, 0.21, 0.71, 1, 0.15, 0.06, 1],
+    )
     Image.new("RGB", (4, 4), (150, 100, 100)).save(tmp_path / "wide.png", icc_profile=wide)
     image = read_image(tmp_path / "wide.png")
     assert image.pixels[0, 0].tolist() == pytest.approx([167, 100, 100], abs=2)
@@ -215,6 +241,7 @@ def test_tiny_photos(model, tmp_path, height, width):
 
 # The batch
 
+
 def test_chroma_scales_the_colors(photo, model, tmp_path):
     write_image(tmp_path / "in.png", photo, bits=16)
     mean_chroma = []
@@ -234,30 +261,44 @@ def test_files_folders_and_patterns(photo, model, tmp_path):
     (tmp_path / "a" / "notes.txt").write_text("no photo")
     colorize(model, tmp_path / "a", tmp_path / "b" / "*.tif", tmp_path / "alone.webp", "-o", tmp_path / "out" / "deep")
     assert sorted(file.name for file in (tmp_path / "out" / "deep").iterdir()) == [
-        "alone.webp", "one.png", "three.tif", "two.JPG"]
+        "alone.webp",
+        "one.png",
+        "three.tif",
+        "two.JPG",
+    ]
 
 
 def test_compare_writes_a_sheet_with_the_true_photo_where_there_is_one(photo, model, tmp_path):
     write_image(tmp_path / "color.png", photo)
     Image.fromarray(as_bytes(to_gray(photo))).save(tmp_path / "gray.png")
     colorize(model, tmp_path / "color.png", tmp_path / "gray.png", "-o", tmp_path / "out", "--compare")
-    three, two = (Image.open(tmp_path / "out" / f"{name}-compare.jpg") for name in ("color", "gray"))
-    assert three.width == two.width and two.height > 1.3 * three.height
+    colored = read_image(tmp_path / "out" / "color.png").rgb()
+    expected = [np.dstack([to_gray(photo)] * 3), colored, photo]
+    for name, panels in (("color", 3), ("gray", 2)):
+        sheet = read_image(tmp_path / "out" / f"{name}-compare.jpg").rgb()
+        assert sheet.shape[0] == SHEET_TITLE + 64 + SHEET_GAP and sheet[:SHEET_TITLE].min() < 0.3, "it has titles"
+        step = (sheet.shape[1] - SHEET_GAP) // panels
+        for i, shown in enumerate(expected[:panels]):
+            left = SHEET_GAP + i * step + (step - SHEET_GAP - 96) // 2
+            panel = sheet[SHEET_TITLE : SHEET_TITLE + 64, left : left + 96]
+            assert np.abs(panel - shown).mean() < 0.03, f"panel {i} of {name}"
 
 
 def test_one_bad_file_does_not_stop_the_rest(photo, refused, tmp_path):
     write_image(tmp_path / "in" / "a.png", photo)
     (tmp_path / "in" / "b.png").write_bytes((tmp_path / "in" / "a.png").read_bytes()[:2000])
     write_image(tmp_path / "in" / "c.png", photo)
-    line, = refused(tmp_path / "in", "-o", tmp_path / "out")
+    (line,) = refused(tmp_path / "in", "-o", tmp_path / "out")
     assert f"{tmp_path / 'in' / 'b.png'} is damaged" in line
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
 
 
 # Bad input
 
+
 def bomb(side: int, bits: int) -> bytes:
     """A PNG of a thousand bytes that claims to be a square of ``side`` pixels."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -266,16 +307,19 @@ def bomb(side: int, bits: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-@pytest.mark.parametrize("name, content, said", [
-    ("zero.jpg", b"", "is empty (0 bytes)"),
-    ("text.jpg", b"not an image", "is not an image that can be read: give a JPEG, PNG, TIFF or WebP file"),
-    ("bomb.png", bomb(30_000, 8), "is too large to decode safely"),
-    ("bomb16.png", bomb(30_000, 16), "is too large to decode safely"),
-    ("claims.png", bomb(2_000, 16), "is damaged"),
-])
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        ("zero.jpg", b"", "is empty (0 bytes)"),
+        ("text.jpg", b"not an image", "is not an image that can be read: give a JPEG, PNG, TIFF or WebP file"),
+        ("bomb.png", bomb(30_000, 8), "is too large to decode safely"),
+        ("bomb16.png", bomb(30_000, 16), "is too large to decode safely"),
+        ("claims.png", bomb(2_000, 16), "is damaged"),
+    ],
+)
 def test_a_bad_file_is_one_line(refused, tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
-    line, = refused(tmp_path / name, "-o", tmp_path / "out.png")
+    (line,) = refused(tmp_path / name, "-o", tmp_path / "out.png")
     assert f"{tmp_path / name} {said}" in line
     assert not (tmp_path / "out.png").exists()
 
@@ -286,22 +330,22 @@ def test_a_truncated_file_is_damaged_wherever_it_ends(photo, tmp_path, suffix, b
     write_image(tmp_path / f"whole{suffix}", photo, bits=bits)
     content = (tmp_path / f"whole{suffix}").read_bytes()
     for share in (0.3, 0.6, 0.9):
-        (tmp_path / f"cut{suffix}").write_bytes(content[:int(share * len(content))])
+        (tmp_path / f"cut{suffix}").write_bytes(content[: int(share * len(content))])
         with pytest.raises(PhotoError, match=f"cut{suffix} is (damaged|not an image)"):
             read_image(tmp_path / f"cut{suffix}")
 
 
 def test_floating_point_pixels_are_refused(refused, tmp_path):
     tifffile.imwrite(tmp_path / "float.tif", np.zeros((8, 8), np.float32))
-    line, = refused(tmp_path / "float.tif", "-o", tmp_path / "out.tif")
-    assert "float.tif has pixels of kind F: save it as gray or RGB of 8 or 16 bits" in line
+    (line,) = refused(tmp_path / "float.tif", "-o", tmp_path / "out.tif")
+    assert "float.tif has pixels of kind F: save it as gray or RGB" in line
 
 
 def test_a_folder_or_pattern_without_photos_and_a_missing_file(refused, tmp_path):
     for name in (".", "*.gif"):
-        line, = refused(tmp_path / name, "-o", tmp_path / "out")
+        (line,) = refused(tmp_path / name, "-o", tmp_path / "out")
         assert "holds no photos (.jpg, " in line
-    line, = refused(tmp_path / "gone.jpg", "-o", tmp_path / "out")
+    (line,) = refused(tmp_path / "gone.jpg", "-o", tmp_path / "out")
     assert f"{tmp_path / 'gone.jpg'} does not exist" in line
     assert list(tmp_path.iterdir()) == []
 
@@ -309,7 +353,7 @@ def test_a_folder_or_pattern_without_photos_and_a_missing_file(refused, tmp_path
 def test_an_output_that_exists_needs_overwrite(photo, model, refused, tmp_path):
     write_image(tmp_path / "in.png", photo)
     (tmp_path / "out.png").write_bytes(b"precious")
-    line, = refused(tmp_path / "in.png", "-o", tmp_path / "out.png")
+    (line,) = refused(tmp_path / "in.png", "-o", tmp_path / "out.png")
     assert f"{tmp_path / 'out.png'} exists: choose another output, or add --overwrite" in line
     assert (tmp_path / "out.png").read_bytes() == b"precious"
     colorize(model, tmp_path / "in.png", "-o", tmp_path / "out.png", "--overwrite")
@@ -319,7 +363,7 @@ def test_an_output_that_exists_needs_overwrite(photo, model, refused, tmp_path):
 def test_a_photo_is_never_replaced_by_its_own_colors(photo, refused, tmp_path):
     write_image(tmp_path / "in.png", photo)
     before = (tmp_path / "in.png").read_bytes()
-    line, = refused(tmp_path / "in.png", "-o", tmp_path, "--overwrite")
+    (line,) = refused(tmp_path / "in.png", "-o", tmp_path, "--overwrite")
     assert "would be replaced by its own colorization" in line
     assert (tmp_path / "in.png").read_bytes() == before
 
@@ -327,18 +371,18 @@ def test_a_photo_is_never_replaced_by_its_own_colors(photo, refused, tmp_path):
 def test_two_photos_of_one_name_do_not_replace_each_other(photo, refused, tmp_path):
     for folder in "ab":
         write_image(tmp_path / folder / "same.png", photo)
-    line, = refused(tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out")
+    (line,) = refused(tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out")
     assert f"{tmp_path / 'b' / 'same.png'} would go to {tmp_path / 'out' / 'same.png'}, like another photo" in line
-    line, = refused(tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out.png")
+    (line,) = refused(tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out.png")
     assert "2 photos can't all be written to" in line and "give a folder" in line
 
 
 def test_an_output_that_cannot_be_written(photo, refused, tmp_path):
     write_image(tmp_path / "in.png", photo)
     (tmp_path / "file").write_text("no folder")
-    line, = refused(tmp_path / "in.png", "-o", tmp_path / "file" / "out.png")
+    (line,) = refused(tmp_path / "in.png", "-o", tmp_path / "file" / "out.png")
     assert f"{tmp_path / 'file'} can't be made" in line
-    line, = refused(tmp_path / "in.png", "-o", tmp_path / "out.bmp")
+    (line,) = refused(tmp_path / "in.png", "-o", tmp_path / "out.bmp")
     assert "its name must end in one of .jpg, " in line
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(PhotoError, match="taken.png can't be written"):
@@ -351,11 +395,11 @@ def test_a_full_disk_leaves_nothing_half_written(photo, refused, tmp_path, monke
 
     def half_written(part, content):
         with open(part, "wb") as file:
-            file.write(content[:len(content) // 2])
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(tmp_path), "write_bytes", half_written)
-    line, = refused(tmp_path / "in.png", "-o", tmp_path / "out.png")
+    (line,) = refused(tmp_path / "in.png", "-o", tmp_path / "out.png")
     assert "out.png can't be written (No space left on device)" in line
     assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
 
@@ -364,26 +408,38 @@ def test_a_jpeg_cannot_hold_transparency(photo, model, refused, tmp_path):
     Image.fromarray(np.dstack([as_bytes(photo), np.full(photo.shape[:2], 255, np.uint8)])).save(tmp_path / "opaque.png")
     colorize(model, tmp_path / "opaque.png", "-o", tmp_path / "opaque.jpg")
     Image.fromarray(np.dstack([as_bytes(photo), np.zeros(photo.shape[:2], np.uint8)])).save(tmp_path / "clear.png")
-    line, = refused(tmp_path / "clear.png", "-o", tmp_path / "clear.jpg")
+    (line,) = refused(tmp_path / "clear.png", "-o", tmp_path / "clear.jpg")
     assert "a JPEG can't hold the photo's transparency" in line and not (tmp_path / "clear.jpg").exists()
 
 
-@pytest.mark.parametrize("option, value, said", [
-    ("--chroma", 1.6, "chroma 1.6 is out of range: use 0 (gray) to 1.5"), ("--chroma", "nan", "chroma nan"),
-    ("--size", 3, "size 3 is out of range: use 16 to "), ("--size", 99_999, "size 99999")])
+@pytest.mark.parametrize(
+    "option, value, said",
+    [
+        ("--chroma", 1.6, "chroma 1.6 is out of range: use 0 (gray) to 1.5"),
+        ("--chroma", "nan", "chroma nan"),
+        ("--size", 3, "size 3 is out of range: use 16 to "),
+        ("--size", 99_999, "size 99999"),
+    ],
+)
 def test_options_out_of_range(refused, tmp_path, option, value, said):
-    line, = refused(tmp_path, "-o", tmp_path / "out", option, value)
+    (line,) = refused(tmp_path, "-o", tmp_path / "out", option, value)
     assert said in line
 
 
 # Models
 
+
 def test_models_are_found_by_name_shipped_weights_first(nothing_fitted, model, photo):
     run_models, weights = paths.run_folder("unsplash36", "full") / "models", paths.WEIGHTS
-    for folder, name in ((run_models, "linear.npz"), (run_models, "cnn_early.npz"), (run_models, "cnn.checkpoint.npz"),
-                         (weights, "linear.npz")):
+    for folder, name in (
+        (run_models, "linear.npz"),
+        (run_models, "cnn_early.npz"),
+        (run_models, "cnn.checkpoint.npz"),
+        (weights, "linear.npz"),
+        (weights, "linear.keras"),
+    ):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(open(model, "rb").read())
+        shutil.copy(model, folder / name)
     assert saved_models() == {"linear": weights / "linear.npz", "cnn_early": run_models / "cnn_early.npz"}
     assert find_model() == run_models / "cnn_early.npz"
     assert find_model("linear") == weights / "linear.npz"
@@ -401,18 +457,18 @@ def test_without_a_model_make_report_is_the_remedy(nothing_fitted, photo, tmp_pa
         assert "run `make report`" in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_model(photo, tmp_path, capsys):
+def test_a_file_that_is_no_model_is_one_line(photo, tmp_path, capfd):
     write_image(tmp_path / "in.png", photo)
-    (tmp_path / "linear.npz").write_bytes(b"no model")
-    (tmp_path / "mine.npz").write_bytes(b"no model")
-    for name, said in (("linear.npz", "is not a saved model"), ("mine.npz", "is not named after a model")):
-        assert main(["colorize", str(tmp_path / "in.png"), "-o", str(tmp_path / "out.png"), "--model",
-                     str(tmp_path / name)]) == 1
-        lines = capsys.readouterr().err.splitlines()
-        assert len(lines) == 1 and said in lines[0]
+    (tmp_path / "mine.onnx").write_bytes(b"no model")
+    options = [str(tmp_path / "in.png"), "-o", str(tmp_path / "out.png"), "--model", str(tmp_path / "mine.onnx")]
+    assert main(["colorize", *options]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'mine.onnx'} is not a saved model")
+    assert not (tmp_path / "out.png").exists()
 
 
 # Scores
+
 
 def test_score_of_two_folders(photo, tmp_path, capsys):
     gray = np.dstack([to_gray(photo)] * 3)
@@ -426,6 +482,23 @@ def test_score_of_two_folders(photo, tmp_path, capsys):
     assert psnr["perfect.png"] == 60 and psnr["gray.png"] == pytest.approx(psnr["mean, left gray"], abs=0.002)
     assert psnr["mean"] == pytest.approx((60 + psnr["gray.png"]) / 2, abs=0.001)
     assert len((tmp_path / "all.csv").read_text().splitlines()) == 5
+
+
+def test_scores_of_files_are_rows_of_the_leaderboards_scores(photo, tmp_path):
+    write_image(tmp_path / "true.png", photo, bits=16)
+    write_image(tmp_path / "half.png", merge_lab(*half_as_colorful(photo))[0], bits=16)
+    rows = score_files(tmp_path / "true.png", tmp_path / "half.png", pytest.fail)
+    assert [(row["photo"], row["version"]) for row in rows] == [("true.png", "predicted"), ("true.png", "gray")]
+    true, predicted = (read_image(tmp_path / f"{name}.png").rgb() for name in ("true", "half"))
+    expected = score_photo(true, predicted)
+    del expected["out_of_gamut_pct"]  # which a file does not tell
+    assert {name: rows[0][name] for name in rows[0] if name not in ("photo", "version")} == expected
+    assert rows[1].keys() == rows[0].keys() and rows[1]["psnr_rgb"] < rows[0]["psnr_rgb"]
+
+
+def half_as_colorful(photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lightness, ab = split_lab(photo)
+    return lightness, ab / 2
 
 
 def test_score_tells_what_it_cannot_score(photo, tmp_path, capsys):

@@ -8,9 +8,9 @@ from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from sklearn.metrics import r2_score
 
-from colorlib import metrics
 from colorlib.color import merge_lab, rgb_to_lab, split_lab
 from colorlib.photos import load_photos
+from colorlib.scores import metrics
 
 #: L, a, b, L, a, b, CIEDE2000: the test data of Sharma, Wu & Dalal 2005, table 1.
 SHARMA_PAIRS = """
@@ -125,8 +125,9 @@ def test_rmse_and_psnr_by_hand_and_equal_to_scikit_image(photo, colorized):
 def test_ssim_equals_scikit_image(photo, colorized):
     shifted = np.roll(photo, 3, axis=1)
     for other in (colorized, shifted, 1 - photo):
-        expected = structural_similarity(photo, other, channel_axis=2, data_range=1, gaussian_weights=True,
-                                         sigma=1.5, use_sample_covariance=False)
+        expected = structural_similarity(
+            photo, other, channel_axis=2, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
         assert metrics.ssim(photo, other) == pytest.approx(expected, abs=1e-4)
     assert metrics.ssim(photo, photo) == pytest.approx(1.0, abs=1e-6)
     with pytest.raises(ValueError, match="11×11"):

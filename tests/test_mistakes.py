@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from colorlib.color import rgb_to_lab
-from colorlib.mistakes import HUES, MISTAKES, hue_classes, hue_confusion, mistake_masks, mistake_table
+from colorlib.scores.mistakes import HUES, MISTAKES, hue_classes, hue_confusion, mistake_masks, mistake_table
 
 
 def test_the_hues_go_once_around_the_circle():
@@ -12,10 +12,22 @@ def test_the_hues_go_once_around_the_circle():
     assert all(end == start for (_, end), (start, _) in zip(starts_and_ends, starts_and_ends[1:] + starts_and_ends[:1]))
 
 
-@pytest.mark.parametrize("rgb, expected", [((1, 0, 0), "red"), ((1, 1, 0), "yellow"), ((1, 0.6, 0), "yellow"),
-                                           ((0, 1, 0), "green"), ((0, 1, 1), "cyan"), ((0, 0, 1), "blue"),
-                                           ((0.4, 0.7, 1), "blue"), ((1, 0, 1), "purple"), ((1, 0.7, 0.8), "red"),
-                                           ((0.5, 0.5, 0.5), "gray"), ((0.5, 0.5, 0.52), "gray")])
+@pytest.mark.parametrize(
+    "rgb, expected",
+    [
+        ((1, 0, 0), "red"),
+        ((1, 1, 0), "yellow"),
+        ((1, 0.6, 0), "yellow"),
+        ((0, 1, 0), "green"),
+        ((0, 1, 1), "cyan"),
+        ((0, 0, 1), "blue"),
+        ((0.4, 0.7, 1), "blue"),
+        ((1, 0, 1), "purple"),
+        ((1, 0.7, 0.8), "red"),
+        ((0.5, 0.5, 0.5), "gray"),
+        ((0.5, 0.5, 0.52), "gray"),
+    ],
+)
 def test_named_colors_are_classed_by_their_name(rgb, expected):
     ab = rgb_to_lab(np.array(rgb, np.float32))[1:]
     assert ("gray", *HUES)[int(hue_classes(ab))] == expected

@@ -1,9 +1,10 @@
-"""The table of neighbourhoods: every row belongs to its pixel."""
+"""The table of neighborhoods: every row belongs to its pixel."""
 
 import numpy as np
 import pytest
 
-from colorlib.patches import gray_patches, patch_planes, patch_targets, rows_to_image
+from colorlib.models import gray_patches, patch_targets
+from colorlib.models._patches import patch_planes
 
 
 @pytest.fixture
@@ -11,12 +12,12 @@ def gray():
     return np.arange(5 * 7, dtype=np.float32).reshape(5, 7)
 
 
-def test_row_holds_the_neighbourhood_of_its_pixel(gray):
+def test_row_holds_the_neighborhood_of_its_pixel(gray):
     patches = gray_patches(gray)
     assert patches.shape == (3 * 5, 9) and patches.dtype == np.float32
     for row in range(3):
         for column in range(5):
-            expected = gray[row:row + 3, column:column + 3].ravel()
+            expected = gray[row : row + 3, column : column + 3].ravel()
             np.testing.assert_array_equal(patches[row * 5 + column], expected)
 
 
@@ -31,7 +32,7 @@ def test_targets_are_the_pixels_in_the_middle_of_the_rows(gray):
 
 def test_padding_repeats_the_edge_and_gives_every_pixel_a_row(gray):
     patches = gray_patches(gray, pad=True)
-    np.testing.assert_array_equal(rows_to_image(patches[:, 4], gray.shape)[..., 0], gray)
+    np.testing.assert_array_equal(patches[:, 4].reshape(gray.shape), gray)
     np.testing.assert_array_equal(patches[0], [0, 0, 1, 0, 0, 1, 7, 7, 8])
 
 

@@ -17,8 +17,17 @@ import pytest
 from PIL import Image
 
 from colorlib import paths
-from colorlib.photos import (COLLECTIONS, PhotoError, PhotosUnavailable, fetch_photos, list_photos, load_photos,
-                             missing_photos, read_photo, resize_photo, usable_collection)
+from colorlib.images import read_image, resize_image
+from colorlib.photos import (
+    COLLECTIONS,
+    PhotoError,
+    PhotosUnavailable,
+    fetch_photos,
+    list_photos,
+    load_photos,
+    missing_photos,
+    usable_collection,
+)
 
 SIZES = {"unsplash36": (36, 10), "bsds500": (300, 200), "imagenet800": (700, 100), "bundled": (5, 2), "unlike": (0, 7)}
 
@@ -63,16 +72,31 @@ def write_manifest(data, files: dict[str, bytes], base_url: str) -> None:
     """Replace the manifest of unsplash36 by one of these files, the last one held out."""
     with open(data / "photos.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["file", "split", "sha256", "bytes", "width", "height", "photographer", "source", "licence", "url"])
+        writer.writerow(
+            ["file", "split", "sha256", "bytes", "width", "height", "photographer", "source", "licence", "url"]
+        )
         for name, content in files.items():
             split = "test" if name == list(files)[-1] else "train"
-            writer.writerow([name, split, hashlib.sha256(content).hexdigest(), len(content), 40, 30, "A", "B", "CC0-1.0",
-                             f"{base_url}/{name}"])
+            writer.writerow(
+                [
+                    name,
+                    split,
+                    hashlib.sha256(content).hexdigest(),
+                    len(content),
+                    40,
+                    30,
+                    "A",
+                    "B",
+                    "CC0-1.0",
+                    f"{base_url}/{name}",
+                ]
+            )
 
 
 @pytest.fixture
 def server(tmp_path):
     """A web server on this machine; give it files by writing into ``server.folder``."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             pass
@@ -105,8 +129,12 @@ def test_manifest_rows_are_complete_and_pinned(collection):
 
 
 def test_no_photo_is_in_training_and_test():
-    hashes = {split: Counter(photo.sha256 for name in ("unsplash36", "bsds500", "imagenet800")
-                             for photo in list_photos(name, split)) for split in ("train", "test")}
+    hashes = {
+        split: Counter(
+            photo.sha256 for name in ("unsplash36", "bsds500", "imagenet800") for photo in list_photos(name, split)
+        )
+        for split in ("train", "test")
+    }
     assert not hashes["train"].keys() & hashes["test"].keys()
     assert max(hashes["train"].values()) == max(hashes["test"].values()) == 1
     for name in COLLECTIONS:
@@ -115,7 +143,7 @@ def test_no_photo_is_in_training_and_test():
 
 
 @pytest.mark.parametrize("collection", ["unsplash36", "bundled", "unlike"])
-def test_every_photo_has_a_licence(collection):
+def test_every_photo_has_a_license(collection):
     assert all(photo.licence for photo in list_photos(collection))
 
 
@@ -134,7 +162,7 @@ def test_unknown_collection_split_and_size():
 def test_bundled_photos_are_always_there(fresh):
     train, test = load_photos("bundled", 24, "train"), load_photos("bundled", 24, "test")
     assert train.shape == (5, 24, 24, 3) and test.shape == (2, 24, 24, 3)
-    assert train.dtype == np.float32 and 0 <= train.min() and train.max() <= 1
+    assert train.dtype == np.float32 and train.min() >= 0 and train.max() <= 1
     assert np.array_equal(load_photos("bundled", 24), np.concatenate([train, test]))
     assert missing_photos("bundled") == []
 
@@ -202,23 +230,26 @@ def bad_file(tmp_path, content: bytes | None):
     return path
 
 
-@pytest.mark.parametrize("content, complaint", [
-    (None, "does not exist"),
-    (b"", "is empty"),
-    (b"Dear diary, this is no photo. " * 20, "is not an image"),
-    (image_bytes(make_image(1, 200, 200))[:800], "is damaged"),
-    (image_bytes(make_image(1, 200, 200), "PNG")[:-300], "is damaged"),
-])
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (None, "does not exist"),
+        (b"", "is empty"),
+        (b"Dear diary, this is no photo. " * 20, "is not an image"),
+        (image_bytes(make_image(1, 200, 200))[:800], "is damaged"),
+        (image_bytes(make_image(1, 200, 200), "PNG")[:-300], "is damaged"),
+    ],
+)
 def test_bad_files(tmp_path, content, complaint):
     path = bad_file(tmp_path, content)
     with pytest.raises(PhotoError, match=f"{re.escape(str(path))} {complaint}.*: .+"):
-        read_photo(path)
+        read_image(path).rgb()
 
 
 def test_too_large_photo(tmp_path):
     Image.new("1", (20000, 10001)).save(tmp_path / "large.png", compress_level=1)
     with pytest.raises(PhotoError, match="large.png (has 20000×10001 pixels|is too large).* smaller"):
-        read_photo(tmp_path / "large.png")
+        read_image(tmp_path / "large.png").rgb()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16"])
@@ -226,8 +257,8 @@ def test_every_mode_gives_a_color_photo(tmp_path, mode):
     image = make_image().convert("I").convert("I;16") if mode == "I;16" else make_image().convert(mode)
     path = tmp_path / ("photo.tif" if mode == "CMYK" else "photo.png")
     image.save(path)
-    photo = read_photo(path)
-    assert photo.shape == (30, 40, 3) and photo.dtype == np.float32 and 0 <= photo.min() and photo.max() <= 1
+    photo = read_image(path).rgb()
+    assert photo.shape == (30, 40, 3) and photo.dtype == np.float32 and photo.min() >= 0 and photo.max() <= 1
 
 
 def test_exif_orientation(tmp_path):
@@ -238,7 +269,7 @@ def test_exif_orientation(tmp_path):
     exif[0x0112] = 6  # the camera was turned: the file's left is the top
     for i in range(2):
         Image.fromarray(pixels).save(tmp_path / f"upright{i}.jpg", exif=exif, quality=95, comment=str(i))
-    photo = read_photo(tmp_path / "upright0.jpg")
+    photo = read_image(tmp_path / "upright0.jpg").rgb()
     assert photo.shape == (40, 20, 3)
     assert photo[:15, :, 0].min() > 0.9 and photo[25:, :, 2].min() > 0.9
     square = load_photos(f"folder:{tmp_path}", 16)[0]
@@ -249,35 +280,39 @@ def test_sixteen_bit_gray(tmp_path, fresh):
     ramp = np.tile(np.linspace(0, 65535, 40).astype(np.uint16), (30, 1))
     for i in range(2):
         Image.fromarray(ramp + np.uint16(i) * (ramp < 9)).save(tmp_path / f"ramp{i}.png")
-    assert np.abs(read_photo(tmp_path / "ramp0.png")[..., 1] - ramp / 65535).max() < 1e-4
+    assert np.abs(read_image(tmp_path / "ramp0.png").rgb()[..., 1] - ramp / 65535).max() < 1e-4
     square = load_photos(f"folder:{tmp_path}", 40)[0]
     assert np.abs(square[5, :, 0] - np.linspace(0, 1, 40)).max() < 0.01
 
 
 def test_cmyk(tmp_path):
     Image.new("CMYK", (20, 20), (0, 255, 255, 0)).save(tmp_path / "red.jpg", quality=95)
-    photo = read_photo(tmp_path / "red.jpg")
+    photo = read_image(tmp_path / "red.jpg").rgb()
     assert photo[..., 0].min() > 0.9 and photo[..., 1:].max() < 0.1
 
 
 def test_loaded_photos_are_converted_to_srgb(tmp_path, fresh):
-    """A wide-gamut file comes back as `read_photo` reads it: its redder red is sRGB's."""
-    wide = imagecodecs.cms_profile("rgb", whitepoint=[0.3127, 0.3290, 1.0], gamma=563 / 256,
-                                   primaries=[0.64, 0.33, 1, 0.21, 0.71, 1, 0.15, 0.06, 1])
+    """A wide-gamut file comes back as `read_image` reads it: its redder red is sRGB's."""
+    wide = imagecodecs.cms_profile(
+        "rgb",
+        whitepoint=[0.3127, 0.3290, 1.0],
+        gamma=563 / 256,
+        primaries=[0.64, 0.33, 1, 0.21, 0.71, 1, 0.15, 0.06, 1],
+    )
     for i in range(2):
         Image.new("RGB", (20 + i, 20), (150, 100, 100)).save(tmp_path / f"wide{i}.png", icc_profile=wide)
     square = load_photos(f"folder:{tmp_path}", 16)[0]
     assert (255 * square[8, 8]).tolist() == pytest.approx([167, 100, 100], abs=2)
-    assert np.abs(square[8, 8] - read_photo(tmp_path / "wide0.png")[8, 8]).max() < 1e-6
+    assert np.abs(square[8, 8] - read_image(tmp_path / "wide0.png").rgb()[8, 8]).max() < 1e-6
 
 
 def test_resize_keeps_the_mean_and_the_range():
     photo = np.random.default_rng(0).random((40, 60, 3), dtype=np.float32)
     before = photo.copy()
-    small = resize_photo(photo, 10, 15)
+    small = resize_image(photo, 10, 15)
     assert small.shape == (10, 15, 3) and small.min() >= 0 and small.max() <= 1
     assert np.allclose(small.mean((0, 1)), photo.mean((0, 1)), atol=0.01)
-    assert resize_photo(photo[..., 0], 10, 15).shape == (10, 15)
+    assert resize_image(photo[..., 0], 10, 15).shape == (10, 15)
     assert np.array_equal(photo, before)
 
 

@@ -1,12 +1,16 @@
 """Drawing functions return what they drew, neither show nor save, and refuse what they can't draw."""
 
+import itertools
+
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from colorlib import plots
+from colorlib import paths, plots
 from colorlib.color import rgb_to_lab
 
 
@@ -18,7 +22,9 @@ def no_showing_no_saving(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for owner, name in ((plt, "show"), (plt, "savefig"), (Figure, "show"), (Figure, "savefig")):
         monkeypatch.setattr(owner, name, refuse)
-    yield
+    with mpl.rc_context():
+        plots.use_style()  # as in the report
+        yield
     plt.close("all")
     assert not list(tmp_path.iterdir())
 
@@ -117,8 +123,13 @@ def test_value_grid():
 
 def test_learning_curves():
     steps = np.arange(1, 101)
-    ax = plots.learning_curves({"training": (steps, 10 / steps), "held out": (steps, 10 / steps + 0.01)}, "iteration",
-                               "error", {"gray": 13.0}, log_x=True)
+    ax = plots.learning_curves(
+        {"training": (steps, 10 / steps), "held out": (steps, 10 / steps + 0.01)},
+        "iteration",
+        "error",
+        {"gray": 13.0},
+        log_x=True,
+    )
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "iteration" and ax.get_ylabel() == "error"
     lines = [line.get_ydata() for line in ax.get_lines()]
     assert np.array_equal(lines[0], 10 / steps) and list(lines[2]) == [13.0, 13.0]
@@ -132,8 +143,116 @@ def test_learning_curves():
 def test_labels_of_learning_curves_follow_a_logarithmic_axis():
     _, ax = plt.subplots()
     ax.set_yscale("log")
-    plots.learning_curves({"low": (np.arange(3), np.array([1, 0.1, 0.01])), "high": (np.arange(3), np.ones(3))}, "x", "y",
-                          ax=ax)
+    plots.learning_curves(
+        {"low": (np.arange(3), np.array([1, 0.1, 0.01])), "high": (np.arange(3), np.ones(3))}, "x", "y", ax=ax
+    )
     for text, end in zip(ax.texts, (0.01, 1.0)):
         box = text.get_window_extent()
         assert box.y0 < ax.transData.transform((2, end))[1] < box.y1
+
+
+# Scores
+
+
+def board(points: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """Rows of a leaderboard: a model's colorfulness gap and skill, with intervals of ±3 and ±0.5."""
+    rows = [{"model": name, "colorfulness_gap": x, "skill_db": y} for name, (x, y) in points.items()]
+    widths = {"colorfulness_gap": 3.0, "skill_db": 0.5}
+    ends = [
+        {f"{column}_{end}": row[column] + sign * width for column, width in widths.items() for end, sign in ENDS}
+        for row in rows
+    ]
+    return pd.DataFrame([row | end for row, end in zip(rows, ends)])
+
+
+ENDS = (("low", -1), ("high", 1))
+FAR_APART = {"gray": (-40, 0), "cnn": (-20, 1.5), "unet": (-12, 2.5), "random_photo": (3, -2)}
+CROWDED = {f"model_{i}": (-20 + 0.8 * (i % 3), 1 + 0.05 * (i // 3)) for i in range(7)}
+
+
+def label_boxes(ax: Axes) -> dict:
+    """Where labels are, in pixels, as they are drawn."""
+    ax.figure.canvas.draw()
+    return {text.get_text(): text.get_window_extent() for text in ax.texts}
+
+
+def test_every_model_is_a_point_in_its_place_with_its_intervals():
+    rows = board(FAR_APART)
+    _, ax = plt.subplots()
+    assert plots.skill_against_colorfulness(rows, ax) is ax
+    lines = ax.get_lines()[2:]  # the first two are the axes
+    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in lines if line.get_marker() == "o"]
+    assert points == list(FAR_APART.values())
+    bars = {(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in lines if line.get_marker() != "o"}
+    horizontal = {((x - 3, x + 3), (y, y)) for x, y in FAR_APART.values()}
+    assert bars == horizontal | {((x, x), (y - 0.5, y + 0.5)) for x, y in FAR_APART.values()}
+    assert "dull" in ax.get_xlabel() and "gray" in ax.get_ylabel()
+
+
+def test_labels_stand_beside_their_own_points_in_their_colors():
+    _, ax = plt.subplots()
+    plots.skill_against_colorfulness(board(FAR_APART), ax)
+    boxes, points = label_boxes(ax), ax.transData.transform(list(FAR_APART.values()))
+    colors = [line.get_color() for line in ax.get_lines() if line.get_marker() == "o"]
+    assert [text.get_text() for text in ax.texts] == list(FAR_APART)
+    assert [text.get_color() for text in ax.texts] == colors and len(set(colors)) == 4
+    for box, point in zip(boxes.values(), points):
+        middle = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
+        assert np.linalg.norm(points - middle, axis=1).argmin() == (points == point).all(axis=1).argmax()
+
+
+REPORT = pd.read_csv(paths.FIGURES / "tables" / "leaderboard.csv")
+BOARDS = {"far apart": board(FAR_APART), "crowded": board(CROWDED)} | dict(tuple(REPORT.groupby("split")))
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_labels_hide_neither_each_other_nor_a_point(name):
+    rows = BOARDS[name]
+    _, ax = plt.subplots(figsize=(plots.WIDTH, 4.2))
+    plots.skill_against_colorfulness(rows, ax)
+    boxes, places = label_boxes(ax), ax.transData.transform(rows[["colorfulness_gap", "skill_db"]])
+    assert list(boxes) == rows.model.tolist()
+    for (name, box), (other, other_box) in itertools.combinations(boxes.items(), 2):
+        assert not box.overlaps(other_box), f"{name} and {other}"
+    for name, box in boxes.items():
+        assert not [point for point in places if box.contains(*point)], name
+
+
+def test_labels_do_overlap_where_there_is_no_room():
+    """So the test above can fail."""
+    _, ax = plt.subplots(figsize=(2, 1.5))
+    plots.skill_against_colorfulness(REPORT[REPORT.split == "test"], ax)
+    assert any(box.overlaps(other) for box, other in itertools.combinations(label_boxes(ax).values(), 2))
+
+
+def test_a_confusion_matrix_says_its_shares_in_percent():
+    shares = pd.DataFrame(
+        [[0.996, 0.004, 0], [0.25, 0.74, 0.01], [np.nan] * 3],
+        index=["gray", "red", "blue"],
+        columns=["gray", "red", "blue"],
+    )
+    _, ax = plt.subplots()
+    assert plots.confusion_matrix(shares, ax) is ax
+    said = {text.get_position(): text for text in ax.texts}  # by column and row; shares that round to 0 are not said
+    assert {place: text.get_text() for place, text in said.items()} == {
+        (0, 0): "100%",
+        (0, 1): "25%",
+        (1, 1): "74%",
+        (2, 1): "1%",
+    }
+    assert [said[place].get_color() for place in ((0, 0), (0, 1), (1, 1))] == ["white", "black", "white"]
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["gray", "red", "blue"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+    assert ax.images[0].get_clim() == (0, 1) and np.array_equal(drawn(ax)[:2], shares.to_numpy()[:2])
+
+
+def test_an_error_map_ends_at_its_limit():
+    errors = np.array([[0.0, 10.0], [40.0, 90.0]])
+    _, ax = plt.subplots()
+    image = plots.error_map(errors, ax, "unet")
+    assert list(ax.images) == [image] and image.get_clim() == (0, 40) and ax.get_title() == "unet" and not ax.axison
+    black, dark, light, beyond = image.to_rgba(errors).reshape(4, 4)[:, :3]
+    assert black.max() < 0.02 and light.min() > 0.5 and np.array_equal(light, beyond)
+    assert black.sum() < dark.sum() < light.sum()
+    assert plots.error_map(errors, ax, limit=20).get_clim() == (0, 20)

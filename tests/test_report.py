@@ -11,9 +11,9 @@ import time
 import pytest
 
 from colorlib import paths
-from colorlib.runner import keep_notebook
-from conftest import FIRST, INDEX, SECOND, command, environment, run_colorlib, write_notebook
+from conftest import FIRST, INDEX, ROOT, SECOND, command, environment, run_colorlib, write_notebook
 
+pytestmark = pytest.mark.slow
 ONLY = ("--notebooks", "01_first", "02_second")  # builds no site
 
 
@@ -87,17 +87,24 @@ def test_a_failing_notebook_is_kept_beside_and_named(project, folder):
     assert not (folder / "notebooks" / "02_second.failed.ipynb").exists()
 
 
-def test_a_notebook_executed_elsewhere_is_not_executed_again_unless_its_code_changed(project, folder, monkeypatch):
+def test_a_notebook_executed_elsewhere_is_not_executed_again_unless_its_code_changed(
+    project, folder, monkeypatch, pytestconfig
+):
+    keep_notebook = pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py")).keep_notebook
     kept = json.loads((folder / "notebooks" / "02_second.ipynb").read_text("utf-8"))
     (folder / "notebooks" / "02_second.json").unlink()
-    for name, path in {"ROOT": project, "NOTEBOOKS": project / "notebooks", "BUILD": project / "build",
-                       "PROFILES": project / "notebooks" / "profiles.toml"}.items():
+    for name, path in {
+        "ROOT": project,
+        "NOTEBOOKS": project / "notebooks",
+        "BUILD": project / "build",
+        "PROFILES": project / "notebooks" / "profiles.toml",
+    }.items():
         monkeypatch.setattr(paths, name, path)
-    keep_notebook("02_second", kept, "smoke", "bundled")
+    keep_notebook("02_second", kept)
     assert executed(report(project, *ONLY)) == []
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "1 + 1")
     with pytest.raises(ValueError, match="code changed"):
-        keep_notebook("02_second", kept, "smoke", "bundled")
+        keep_notebook("02_second", kept)
     assert executed(report(project, *ONLY)) == ["02_second"]
 
 
@@ -115,8 +122,14 @@ def test_an_unknown_name_fails_the_site_and_leaves_the_old_one(project, folder):
 def test_interrupting_leaves_nothing_half_made(project, folder):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do theirs
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "import time\ntime.sleep(600)")
-    process = subprocess.Popen(command("report", "--profile", "smoke", *ONLY), cwd=project, env=environment(project),
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("report", "--profile", "smoke", *ONLY),
+        cwd=project,
+        env=environment(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     part = folder / "notebooks" / "02_second.part.ipynb"
     try:
         while '"execution_count": 2' not in (part.read_text("utf-8") if part.exists() else ""):
@@ -132,8 +145,13 @@ def test_interrupting_leaves_nothing_half_made(project, folder):
 
 def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_so(project):
     start = time.monotonic()
-    process = subprocess.Popen(command("report"), cwd=project, env=environment(project) | {"COLORLIB_DATA_DIR": ""},
-                               stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("report"),
+        cwd=project,
+        env=environment(project) | {"COLORLIB_DATA_DIR": ""},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     notice = process.stdout.readline()
     assert time.monotonic() - start < 10
     assert notice.startswith("Built from 7 bundled photos, because ")
@@ -147,7 +165,7 @@ def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_
 def test_a_full_run_on_the_default_collection_refreshes_the_figures_and_can_be_published(project):
     figures = project / "figures"
     assert run_colorlib("publish", root=project).returncode == 1
-    module = project / "colorlib" / "photos.py"
+    module = project / "colorlib" / "photos" / "manifests.py"
     text = module.read_text("utf-8")
     module.write_text(text.replace('("photos.csv", "photos")', '("bundled.csv", None)'), "utf-8")
     (figures / "tables").mkdir(parents=True)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from colorlib import paths
-from colorlib.results import read_ledger
+from colorlib.pipeline import read_ledger
 from conftest import run_colorlib
 
 #: Attributes whose address a browser loads by itself, in any element, and elements whose ``href`` it loads.
@@ -53,12 +53,14 @@ def pages(site) -> dict[Path, Page]:
     return {file: Page(file) for file in site.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_every_chapter_and_notebook_has_its_page(site, pages):
     expected = {site / f"{file.stem}.html" for file in WRITE_UP}
     expected |= {site / "notebooks" / f"{file.stem}.html" for file in committed_notebooks()}
     assert expected <= set(pages)
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_another_host(site, pages):
     for file, page in pages.items():
         remote = [address for address in page.loads if re.match(r"(https?:)?//", address)]
@@ -66,10 +68,13 @@ def test_nothing_is_loaded_from_another_host(site, pages):
     for file in site.rglob("*.css"):
         assert not re.search(r"@import|url\(\s*['\"]?(https?:)?//", file.read_text("utf-8")), file
     for file in site.rglob("*.js"):
-        assert not re.search(r"(fetch|import|importScripts)\(\s*['\"`](https?:)?//|\.src\s*=\s*['\"`](https?:)?//",
-                             file.read_text("utf-8")), file
+        assert not re.search(
+            r"(fetch|import|importScripts)\(\s*['\"`](https?:)?//|\.src\s*=\s*['\"`](https?:)?//",
+            file.read_text("utf-8"),
+        ), file
 
 
+@pytest.mark.slow
 def test_every_link_inside_the_site_leads_somewhere(site, pages):
     broken = []
     for file, page in pages.items():
@@ -78,26 +83,33 @@ def test_every_link_inside_the_site_leads_somewhere(site, pages):
             if parts.scheme or parts.netloc:
                 continue
             target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
-            if not target.is_file():
-                broken.append((file.name, address))
-            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
+            anchors = pages[target].anchors | {""} if target in pages else {unquote(parts.fragment)}
+            if not target.is_file() or unquote(parts.fragment) not in anchors:
                 broken.append((file.name, address))
     assert broken == []
 
 
+@pytest.mark.slow
 def test_every_picture_has_an_alternative_text(pages):
-    images = [(file.name, image.get("src")) for file, page in pages.items() for image in page.images
-              if not (image.get("alt") or "").strip()]
+    images = [
+        (file.name, image.get("src"))
+        for file, page in pages.items()
+        for image in page.images
+        if not (image.get("alt") or "").strip()
+    ]
     assert images == []
     assert sum(len(page.images) for page in pages.values()) > 20
 
 
+@pytest.mark.slow
 def test_no_substitution_is_left_and_the_front_page_says_what_it_was_built_from(site, pages):
     assert [file for file, page in pages.items() if "{{" in page.text and "notebooks" not in file.parts] == []
     assert "built from 7 photos of the collection bundled, profile smoke" in " ".join(
-        pages[site / "index.html"].text.split())
+        pages[site / "index.html"].text.split()
+    )
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_write_up_links_to_its_notebook(site):
     ledger = read_ledger(site.parent / "figures")
     text = "".join(file.read_text("utf-8") for file in WRITE_UP)
@@ -107,11 +119,13 @@ def test_every_figure_of_the_write_up_links_to_its_notebook(site):
     assert html.count("Made by notebook <a ") >= len(shown)
 
 
+@pytest.mark.slow
 def test_names_in_the_ledger_are_unique(site):
     names = [name for entries in read_ledger(site.parent / "figures").values() for name in entries]
     assert len(names) == len(set(names))
 
 
+@pytest.mark.slow
 def test_making_it_again_executes_nothing(site):
     done = run_colorlib("report", "--profile", "smoke")
     assert done.returncode == 0 and " done in " not in done.stdout
@@ -126,7 +140,7 @@ def test_committed_notebooks_are_executed_and_show_no_folder_of_a_machine(file):
     notebook = json.loads(file.read_text("utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    assert not re.search(r'(?<![\w.:/])/(home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\', json.dumps(code))
+    assert not re.search(r"(?<![\w.:/])/(home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\", json.dumps(code))
     assert any("# NBVAL_CHECK_OUTPUT" in "".join(cell["source"]) for cell in code)
     assert not [output for cell in code for output in cell["outputs"] if output.get("name") == "stderr"]
 
@@ -134,7 +148,8 @@ def test_committed_notebooks_are_executed_and_show_no_folder_of_a_machine(file):
 def test_committed_figures_are_those_of_the_committed_notebooks():
     ledger = read_ledger(paths.FIGURES)
     assert {entry["notebook"] for entries in ledger.values() for entry in entries.values()} == {
-        file.stem for file in committed_notebooks()}
+        file.stem for file in committed_notebooks()
+    }
     assert {file.stem for file in paths.FIGURES.glob("*.png")} == set(ledger["figures"])
     assert {file.stem for file in (paths.FIGURES / "tables").glob("*.csv")} == set(ledger["tables"])
     assert max(file.stat().st_size for file in paths.FIGURES.glob("*.png")) < 1_500_000

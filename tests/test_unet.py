@@ -1,22 +1,23 @@
 """The U-Net: any size, losses, crops, calibration and files; that its training survives a kill is in `test_weights`."""
 
+import copy
 import zipfile
 
 import h5py
 import keras
 import numpy as np
+import onnx
 import pytest
 
 from colorlib.color import gray_to_lightness, merge_lab, split_lab, to_gray
 from colorlib.models import load_model
-from colorlib.models.cnn import ConvNet
-from colorlib.models.learner import network_targets
-from colorlib.models.network import build_network
-from colorlib.models.unet import LOSSES, UNet, UNetLearner, _crop
+from colorlib.models._blocks import build_encoder_decoder, network_targets
+from colorlib.models._heads import LOSSES
+from colorlib.models.unet import UNet, UNetLearner
 from colorlib.photos import load_photos
-from colorlib.training import shuffled_batch
+from colorlib.training import shuffled_batch, zoomed_crop
 
-SMALL = dict(filters=4, stages=((6, 64),), batch=2, size=64)  # so few steps that they are not compiled
+SMALL = {"filters": 4, "stages": ((4, 64),), "batch": 2, "size": 64}  # so few steps that they are not compiled
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +33,13 @@ def fitted(photos) -> UNet:
 @pytest.fixture(scope="module")
 def learned(photos) -> UNet:
     """One that knows a photo, so that its predictions are not nearly gray."""
-    return UNet(filters=4, stages=((80, 64),), batch=1, size=64, zoom=(1, 1), flip=False, lightness_jitter=0,
-                learning_rate=0.01).fit(photos[:1], progress=False)
+    return UNet(
+        filters=4, stages=((80, 64),), batch=1, size=64, zoom=(1, 1), flip=False, lightness_jitter=0, learning_rate=0.01
+    ).fit(photos[:1], progress=False)
 
 
 def weights_of(model: UNet) -> np.ndarray:
     return np.concatenate([weights.ravel() for weights in model.network_.get_weights()])
-
-
-def copy_of(model: UNet, **changes) -> UNet:
-    """An unfitted model of the same settings."""
-    return UNet(**(model.settings | changes))
 
 
 # Predictions
@@ -52,7 +49,7 @@ def copy_of(model: UNet, **changes) -> UNet:
 def test_colors_any_size_at_the_lightness_of_the_gray_image(fitted, shape):
     gray = np.random.default_rng(0).random(shape, np.float32)
     rgb = fitted.colorize(gray)
-    assert rgb.shape == shape + (3,) and rgb.dtype == np.float32 and rgb.min() >= 0 and rgb.max() <= 1
+    assert rgb.shape == (*shape, 3) and rgb.dtype == np.float32 and rgb.min() >= 0 and rgb.max() <= 1
     np.testing.assert_allclose(split_lab(rgb)[0], gray_to_lightness(gray), atol=0.1)
 
 
@@ -66,10 +63,12 @@ def test_a_mirrored_image_gets_the_mirrored_colors(learned, shape):
 
 def test_contrast_lifts_weak_colors_moves_all_apart_tints_half_as_much_and_is_saved(learned, photos, tmp_path):
     gray = to_gray(photos[0])
-    model = copy_of(learned, contrast=2)
-    model.network_, model.size_ = learned.network_, learned.size_
-    model.save(tmp_path / "unet_vivid.keras")
-    plain, strong = (each.predict_small_ab(gray)[0] for each in (learned, load_model(tmp_path / "unet_vivid.keras")))
+    model = copy.copy(learned)
+    model.contrast = 2
+    model.save(tmp_path / "vivid.onnx")
+    vivid = load_model(tmp_path / "vivid.onnx")
+    assert vivid.contrast == 2 and learned.contrast == 1
+    plain, strong = (each.predict_small_ab(gray)[0] for each in (learned, vivid))
     lifted = plain * ((np.linalg.norm(plain, axis=-1, keepdims=True) + 1) / 15) ** -0.25
     mean = lifted.mean(axis=(0, 1))
     np.testing.assert_allclose(strong, 1.5 * mean + 2 * (lifted - mean), atol=1e-3)
@@ -77,7 +76,7 @@ def test_contrast_lifts_weak_colors_moves_all_apart_tints_half_as_much_and_is_sa
 
 
 def test_a_and_b_come_at_a_quarter_of_the_side_and_may_be_any_number():
-    network = build_network(4, outputs=3, activation=None)
+    network = build_encoder_decoder(4, outputs=3, activation=None)
     lightness = np.random.default_rng(0).random((2, 96, 64, 1), np.float32)
     before = keras.ops.convert_to_numpy(network(lightness))
     last = network.get_layer("ab")
@@ -88,10 +87,11 @@ def test_a_and_b_come_at_a_quarter_of_the_side_and_may_be_any_number():
 
 def test_residual_blocks_start_as_doing_nothing():
     lightness = np.random.default_rng(0).random((1, 64, 64, 1), np.float32)
-    network = build_network(4)
+    network = build_encoder_decoder(4)
     blocks = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)][:2]
-    before, *after = keras.Model(network.input, [network.get_layer("thirtysecond").output,
-                                                 *(block.output for block in blocks)])(lightness)
+    before, *after = keras.Model(
+        network.input, [network.get_layer("thirtysecond").output, *(block.output for block in blocks)]
+    )(lightness)
     assert len(after) == 2 and np.abs(before).max() > 0.01
     for values in after:
         np.testing.assert_array_equal(values, before)
@@ -110,8 +110,8 @@ def test_learns_one_photo_better_than_leaving_it_gray(learned, photos):
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_the_loss_is_the_one_asked_for(photos, loss):
     """At first a,b are nearly gray: the loss is about that of gray."""
-    model = UNet(**SMALL | dict(loss=loss, stages=((2, 64),))).fit(photos, progress=False)
-    _, ab = UNetLearner(model, photos)._batch(1)
+    model = UNet(**SMALL | {"loss": loss, "stages": ((2, 64),)}).fit(photos, progress=False)
+    _, ab = UNetLearner(model, photos).draw_batch(1)
     gray = keras.ops.convert_to_numpy(LOSSES[loss](ab, np.zeros_like(ab))).mean()
     assert model.history_.losses[0] == pytest.approx(float(gray), rel=0.3)
 
@@ -124,18 +124,22 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(fitted, photo
 
 def test_looking_at_the_training_shows_the_averaged_weights_and_changes_nothing(fitted, photos):
     gray = to_gray(photos[0])
-    model = UNet(**SMALL).fit(photos, observe=lambda model, i: {"ab": model.predict_ab(gray)}, observe_at=(2, 3, 6),
-                              progress=False)
-    assert sorted(model.history_.observations) == [2, 3, 6]
+    model = UNet(**SMALL).fit(
+        photos, observe=lambda model, i: {"ab": model.predict_ab(gray)}, observe_at=(1, 2, 4), progress=False
+    )
+    assert sorted(model.history_.observations) == [1, 2, 4]
     np.testing.assert_array_equal(weights_of(model), weights_of(fitted))
-    np.testing.assert_array_equal(model.history_.observations[6]["ab"], model.predict_ab(gray))
+    first, last = (model.history_.observations[iteration]["ab"] for iteration in (1, 4))
+    np.testing.assert_allclose(last, model.predict_ab(gray), atol=0.02)  # since then, weights were rounded
+    assert np.abs(first - last).max() > 0.1
 
 
 def test_starts_from_the_weights_of_another_network(fitted, photos):
-    model = UNet(**SMALL | dict(seed=5, learning_rate=0.0)).fit(photos, start=fitted.network_, progress=False)
+    model = UNet(**SMALL | {"seed": 5, "learning_rate": 0.0}).fit(photos, start=fitted.network_, progress=False)
     for mine, given in zip(model.network_.trainable_variables, fitted.network_.trainable_variables, strict=True):
-        np.testing.assert_allclose(keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(given), rtol=1e-5,
-                                   atol=1e-7)
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(given), rtol=1e-5, atol=1e-7
+        )
 
 
 # Crops
@@ -147,10 +151,10 @@ def learner_of(model: UNet, photos: np.ndarray) -> UNetLearner:
 
 
 def test_the_crops_of_a_stage_have_its_side(photos):
-    model = UNet(**SMALL | dict(stages=((2, 32), (1, 96), (3, 64)), batch=3))
+    model = UNet(**SMALL | {"stages": ((2, 32), (1, 96), (3, 64)), "batch": 3})
     learner, sides = learner_of(model, photos), []
     for iteration in range(1, 7):
-        lightness, ab = learner._batch(iteration)
+        lightness, ab = learner.draw_batch(iteration)
         assert ab.shape == (3, lightness.shape[1] // 4, lightness.shape[2] // 4, 2)
         assert lightness.shape[1:] == (lightness.shape[1], lightness.shape[1], 1)
         sides.append(lightness.shape[1])
@@ -158,8 +162,8 @@ def test_the_crops_of_a_stage_have_its_side(photos):
 
 
 def test_a_crop_of_a_whole_photo_is_the_photo(photos):
-    model = UNet(**SMALL | dict(stages=((9, 64),), zoom=(1, 1), flip=False, lightness_jitter=0, batch=3))
-    lightness, ab = learner_of(model, photos)._batch(2)
+    model = UNet(**SMALL | {"stages": ((9, 64),), "zoom": (1, 1), "flip": False, "lightness_jitter": 0, "batch": 3})
+    lightness, ab = learner_of(model, photos).draw_batch(2)
     chosen = shuffled_batch(len(photos), 3, model.seed, 2)
     expected_lightness, expected_ab = network_targets(photos[chosen])
     np.testing.assert_allclose(lightness, expected_lightness, atol=1e-3)
@@ -172,7 +176,7 @@ def test_a_crop_shows_the_same_place_in_lightness_and_colors(box, side):
     rows, columns = np.mgrid[:64, :64].astype(np.float32) / 64
     lightness, colors = (rows + columns)[..., None], np.stack([columns, rows], axis=-1)
     ab = colors.reshape(16, 4, 16, 4, 2).mean(axis=(1, 3))
-    cut_lightness, cut_ab = _crop(lightness, ab, box, side)
+    cut_lightness, cut_ab = zoomed_crop(lightness, ab, box, side)
     means = cut_lightness.reshape(side // 4, 4, side // 4, 4).mean(axis=(1, 3))
     np.testing.assert_allclose(cut_ab.sum(axis=-1), means, atol=0.01)
     left, top, right, bottom = box
@@ -187,11 +191,15 @@ TRUE = np.array([[[[10, 20], [-5, 8]]]]) / 128
 PREDICTED = np.array([[[[13, 16], [-5, 32]]]]) / 128
 
 
-@pytest.mark.parametrize("loss, value", [
-    ("squared", (9 + 16 + 0 + 576) / 4 / 128**2),
-    ("absolute", (3 + 4 + 0 + 24) / 4 / 128),
-    ("huber", (0.045 + 0.08 + 0 + 1.9) / 4),
-    ("relative", np.log(2 * (9 + 16 + 0 + 576) / 4 + 40))])
+@pytest.mark.parametrize(
+    "loss, value",
+    [
+        ("squared", (9 + 16 + 0 + 576) / 4 / 128**2),
+        ("absolute", (3 + 4 + 0 + 24) / 4 / 128),
+        ("huber", (0.045 + 0.08 + 0 + 1.9) / 4),
+        ("relative", np.log(2 * (9 + 16 + 0 + 576) / 4 + 40)),
+    ],
+)
 def test_a_loss_is_what_it_is_by_hand(loss, value):
     both = LOSSES[loss](np.repeat(TRUE, 2, axis=0), np.concatenate([PREDICTED, TRUE]))
     nothing = np.log(40) if loss == "relative" else 0
@@ -226,7 +234,8 @@ def test_finds_by_how_much_the_colors_are_too_strong_or_too_weak(learned, photos
     gray = 0.5 + 0.2 * to_gray(photos[0])  # where sRGB has the most colors
     true, outside = merge_lab(gray_to_lightness(gray), gain * learned.predict_ab(gray))
     assert outside == 0
-    model = copy_of(learned).fit(photos[:1], validation=true[None], progress=False)
+    model = copy.copy(learned)
+    model.calibrate(true[None])
     assert model.gain_ == pytest.approx(gain, abs=0.021)
     np.testing.assert_allclose(model.predict_ab(gray), model.gain_ * learned.predict_ab(gray), atol=1e-3)
 
@@ -239,8 +248,10 @@ def test_no_other_gain_has_a_smaller_error_on_the_photos_kept_aside(fitted, phot
         np.testing.assert_array_equal(now, then)
     true = split_lab(validation)[1] / 128
     predicted = np.stack([fitted.predict_ab(to_gray(photo)) for photo in validation]) / 128
-    errors = {gain: float(np.mean(keras.ops.convert_to_numpy(LOSSES["relative"](true, np.float32(gain) * predicted))))
-              for gain in (0.3, 0.5, 0.8, 1.0, 1.2, 1.5, model.gain_)}
+    errors = {
+        gain: float(np.mean(keras.ops.convert_to_numpy(LOSSES["relative"](true, np.float32(gain) * predicted))))
+        for gain in (0.3, 0.5, 0.8, 1.0, 1.2, 1.5, model.gain_)
+    }
     assert errors[model.gain_] <= min(errors.values()) + 1e-5 and model.gain_ != 1
 
 
@@ -251,74 +262,82 @@ def test_without_photos_kept_aside_nothing_is_scaled(fitted):
 # Files
 
 
-def test_saved_and_loaded_it_predicts_the_same(learned, photos, tmp_path):
-    learned.save(tmp_path / "unet-small.keras")
-    loaded = load_model(tmp_path / "unet-small.keras")
+@pytest.mark.parametrize("suffix", [".onnx", ".keras"])
+def test_saved_and_loaded_it_predicts_the_same(learned, photos, tmp_path, suffix):
+    learned.save(tmp_path / f"model{suffix}")
+    loaded = load_model(tmp_path / f"model{suffix}")
     gray = to_gray(photos[0])
     np.testing.assert_array_equal(loaded.predict_ab(gray), learned.predict_ab(gray))
     assert type(loaded) is UNet and loaded.settings == learned.settings and loaded.size_ == learned.size_
     assert loaded.parameters == learned.parameters == learned.network_.count_params() > 1000
 
 
-def test_in_half_precision_the_file_is_smaller_and_the_colors_nearly_the_same(learned, photos, tmp_path):
-    learned.save(tmp_path / "unet.keras")
-    learned.save(tmp_path / "unet-half.keras", half=True)
-    sizes = [(tmp_path / name).stat().st_size for name in ("unet.keras", "unet-half.keras")]
-    assert sizes[0] - sizes[1] > 1.8 * learned.parameters  # two bytes less each
-    gray = to_gray(photos[0])
-    whole, half = learned.predict_ab(gray), load_model(tmp_path / "unet-half.keras").predict_ab(gray)
-    assert 0 < np.abs(half - whole).mean() < 0.02 * np.abs(whole).mean()
+def test_a_file_ends_in_onnx_unless_it_is_to_train_on(learned, tmp_path):
+    assert learned.suffix == ".onnx"
+    for name in ("model.onnx", "model", "model.h5"):
+        learned.save(tmp_path / name)
+        onnx.checker.check_model(onnx.load(tmp_path / name, format="protobuf"))
+    learned.save(tmp_path / "model.keras")
+    assert load_model(tmp_path / "model.keras").network_ is not None
+    assert load_model(tmp_path / "model.onnx").network_ is None
+
+
+def test_files_keep_weights_in_half_precision_and_lose_nothing_by_it(learned, tmp_path):
+    """Training ends by rounding the weights: what is saved is exactly what was fitted."""
+    for suffix in (".onnx", ".keras"):
+        learned.save(tmp_path / f"model{suffix}")
+    model = onnx.load(tmp_path / "model.onnx")
+    halves = [array for array in model.graph.initializer if array.name.endswith(".half")]
+    assert {array.data_type for array in halves} == {onnx.TensorProto.FLOAT16}
+    assert sum(onnx.numpy_helper.to_array(array).size for array in halves) == learned.parameters
+    assert (tmp_path / "model.onnx").stat().st_size < 3 * learned.parameters
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive, archive.open("model.weights.h5") as file:
+        types = []
+        h5py.File(file).visititems(
+            lambda name, item: types.append(str(item.dtype)) if isinstance(item, h5py.Dataset) else None
+        )
+    assert len(types) == len(learned.network_.get_weights()) and set(types) == {"float16"}
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(weights_of(loaded), weights_of(learned))
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_keras_reads_the_file_which_holds_no_memory_of_the_optimizer(learned, tmp_path, half):
-    learned.save(tmp_path / "unet.keras", half)
-    network = keras.saving.load_model(tmp_path / "unet.keras")
+def test_keras_reads_the_file_to_train_on_which_holds_no_memory_of_the_optimizer(learned, tmp_path):
+    learned.save(tmp_path / "model.keras")
+    network = keras.saving.load_model(tmp_path / "model.keras")
     assert getattr(network, "optimizer", None) is None and network.count_params() == learned.parameters
     for read, kept in zip(network.get_weights(), learned.network_.get_weights(), strict=True):
-        np.testing.assert_allclose(read.astype(np.float32), kept, rtol=1e-3, atol=1e-6)
-    with zipfile.ZipFile(tmp_path / "unet.keras") as archive, archive.open("model.weights.h5") as file:
+        np.testing.assert_array_equal(read.astype(np.float32), kept)
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive, archive.open("model.weights.h5") as file:
         assert "layers" in (groups := set(h5py.File(file))) and "optimizer" not in groups
 
 
-def test_loading_something_else_names_the_file(photos, tmp_path):
-    with pytest.raises(ValueError, match="unet.keras does not exist: fit the model"):
-        UNet.load(tmp_path / "unet.keras")
-    np.savez(tmp_path / "unet.npz", x=1)
-    (tmp_path / "unet.npz").rename(tmp_path / "unet.keras")
-    with pytest.raises(ValueError, match="unet.keras is not a saved UNet"):
-        load_model(tmp_path / "unet.keras")
-    (tmp_path / "unet-empty.keras").write_bytes(b"")
-    with pytest.raises(ValueError, match="unet-empty.keras is not a saved UNet"):
-        load_model(tmp_path / "unet-empty.keras")
-    ConvNet(filters=4, iterations=1).fit(photos, progress=False).save(tmp_path / "unet-wrong.keras")
-    with pytest.raises(ValueError, match="unet-wrong.keras is a saved model of the kind 'cnn', not 'unet'"):
-        load_model(tmp_path / "unet-wrong.keras")
-
-
-def test_half_a_file_names_itself(learned, tmp_path):
-    learned.save(tmp_path / "unet.keras")
-    content = (tmp_path / "unet.keras").read_bytes()
-    (tmp_path / "unet.keras").write_bytes(content[:len(content) // 2])
-    with pytest.raises(ValueError, match="unet.keras is not a saved UNet"):
-        UNet.load(tmp_path / "unet.keras")
+def test_training_goes_on_from_a_file_to_train_on(learned, photos, tmp_path):
+    learned.save(tmp_path / "model.keras")
+    start = load_model(tmp_path / "model.keras").network_
+    model = UNet(**learned.settings | {"stages": ((2, 64),), "learning_rate": 1e-9})
+    model.fit(photos[:1], start=start, progress=False)
+    np.testing.assert_array_equal(weights_of(model), weights_of(learned))
 
 
 # Settings
 
 
-@pytest.mark.parametrize("settings, size, message", [
-    (dict(loss="cubed"), 64, "unknown loss 'cubed': use one of relative, squared, absolute, huber"),
-    (dict(stages=((5, 32), (5, 48))), 64, "crops of side 48: .* multiple of 32"),
-    (dict(stages=((5, 0),)), 64, "crops of side 0"),
-    (dict(stages=((0, 32),)), 64, "a stage of 0 iterations"),
-    (dict(stages=()), 64, "stages is empty: give at least one"),
-    (dict(zoom=(0, 1)), 64, r"zoom is \(0, 1\): .* above 0 and at most 1"),
-    (dict(zoom=(0.5, 1.1)), 64, r"zoom is \(0.5, 1.1\)"),
-    (dict(zoom=(0.9, 0.5)), 64, r"zoom is \(0.9, 0.5\)"),
-    (dict(zoom=(0.1, 1)), 32, "photos of 32×32 pixels are too small for zoom"),
-    (dict(), 50, "photos of 50×50 pixels: sides must be multiples of 32")])
+@pytest.mark.parametrize(
+    "settings, size, message",
+    [
+        ({"loss": "cubed"}, 64, "unknown loss 'cubed': use one of relative, squared, absolute, huber"),
+        ({"stages": ((5, 32), (5, 48))}, 64, "crops of side 48: .* multiple of 32"),
+        ({"stages": ((5, 0),)}, 64, "crops of side 0"),
+        ({"stages": ((0, 32),)}, 64, "a stage of 0 iterations"),
+        ({"stages": ()}, 64, "stages is empty: give at least one"),
+        ({"zoom": (0, 1)}, 64, r"zoom is \(0, 1\): .* above 0 and at most 1"),
+        ({"zoom": (0.5, 1.1)}, 64, r"zoom is \(0.5, 1.1\)"),
+        ({"zoom": (0.9, 0.5)}, 64, r"zoom is \(0.9, 0.5\)"),
+        ({"zoom": (0.1, 1)}, 32, "photos of 32×32 pixels are too small for zoom"),
+        ({}, 50, "photos of 50×50 pixels: sides must be multiples of 32"),
+    ],
+)
 def test_says_what_is_wrong_with_settings(settings, size, message):
     with pytest.raises(ValueError, match=message):
         UNet(**SMALL | settings).fit(load_photos("bundled", size, "train"), progress=False)

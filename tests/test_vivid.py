@@ -1,18 +1,20 @@
 """Vivid colors: the bins of the a,b plane, the choice among them, and the adversary."""
 
-import keras
+import copy
+
 import numpy as np
 import pytest
 
 from colorlib.color import split_lab, to_gray
 from colorlib.models import load_model
-from colorlib.models.adversarial import UNetGAN, build_discriminator
-from colorlib.models.classes import UNetClasses, gamut_bins, rebalancing_weights
-from colorlib.models.network import AB_SCALE
-from colorlib.models.unet import UNet
+from colorlib.models._blocks import AB_SCALE
+from colorlib.models._heads import BinsHead
+from colorlib.models.unet import UNet, UNetLearner
+from colorlib.models.unet_classes import UNetClasses, gamut_bins, rebalancing_weights
+from colorlib.models.unet_gan import UNetGAN, build_discriminator
 from colorlib.photos import load_photos
 
-SMALL = dict(filters=4, stages=((3, 32),), batch=2, size=64)
+SMALL = {"filters": 4, "stages": ((3, 32),), "batch": 2, "size": 64}
 
 
 @pytest.fixture(scope="module")
@@ -65,31 +67,34 @@ def test_weights_of_one_gray_photo_are_those_worked_out_by_hand():
     assert weights[gray] == pytest.approx(1) and weights[~gray] == pytest.approx((0.5 + 0.5 / 261) / (0.5 / 261))
 
 
-def test_the_annealed_mean_goes_from_the_mean_to_the_likeliest(classes):
+def test_the_annealed_mean_goes_from_the_mean_to_the_likeliest():
     bins = gamut_bins()
     two = np.full((1, 1, 1, len(bins)), -100, np.float32)
     two[..., [10, 200]] = np.log(0.6), np.log(0.4)
     for temperature, share in ((1.0, 0.6), (0.5, 0.36 / 0.52), (0.02, 1.0)):
-        model = UNetClasses(temperature=temperature)
-        ab = keras.ops.convert_to_numpy(model._to_ab(two))[0, 0, 0] * AB_SCALE
+        ab = BinsHead(temperature, rebalance=True).to_ab(two)[0, 0, 0] * AB_SCALE
         np.testing.assert_allclose(ab, share * bins[10] + (1 - share) * bins[200], atol=0.01)
 
 
 def test_the_loss_is_least_for_the_right_color(photos):
-    loss = UNetClasses(rebalance=False)._loss(photos)
+    loss = UNetClasses(rebalance=False).head.loss(photos)
     true = np.zeros((1, 4, 4, 2), np.float32) + np.float32([40, 20])
-    errors = [float(loss(true / AB_SCALE, logits_for(np.zeros_like(true) + color, 3))[0])
-              for color in ([40, 20], [40, 30], [0, 0])]
+    errors = [
+        float(loss(true / AB_SCALE, logits_for(np.zeros_like(true) + color, 3))[0])
+        for color in ([40, 20], [40, 30], [0, 0])
+    ]
     assert errors[0] < errors[1] < errors[2]
 
 
 def test_classes_are_saved_with_their_temperature_and_keep_the_lightness(classes, photos, tmp_path):
     gray = to_gray(photos[0])[:40, :50]
-    classes.temperature = 0.2
-    classes.save(tmp_path / "unet_classes.keras")
-    loaded = load_model(tmp_path / "unet_classes.keras")
+    sharper = copy.copy(classes)
+    sharper.temperature = 0.2
+    sharper.save(tmp_path / "model.onnx")
+    loaded = load_model(tmp_path / "model.onnx")
     assert isinstance(loaded, UNetClasses) and loaded.temperature == 0.2
-    np.testing.assert_array_equal(loaded.predict_ab(gray), classes.predict_ab(gray))
+    np.testing.assert_array_equal(loaded.predict_ab(gray), sharper.predict_ab(gray))
+    assert np.abs(loaded.predict_ab(gray) - classes.predict_ab(gray)).max() > 0.1
     np.testing.assert_allclose(to_gray(loaded.colorize(gray)), gray, atol=2e-3)
 
 
@@ -103,9 +108,16 @@ def test_fine_tuning_starts_from_the_given_network(photos, plain):
 
 def test_a_gain_scales_the_predicted_colors(photos, plain):
     gray = to_gray(photos[0])
-    before = plain.predict_ab(gray)
-    np.testing.assert_allclose(plain.scale_chroma(2).predict_ab(gray), 2 * before, atol=1e-3)
-    plain.scale_chroma(0.5)
+    stronger = copy.copy(plain)
+    stronger.gain_ = 2.0
+    np.testing.assert_allclose(stronger.predict_ab(gray), 2 * plain.predict_ab(gray), atol=1e-3)
+    assert np.abs(plain.predict_ab(gray)).max() > 0.1
+
+
+def test_photos_kept_aside_do_not_scale_what_the_temperature_or_the_adversary_decides(classes, adversarial, photos):
+    for model in (classes, adversarial):
+        model.calibrate(photos[:2])
+        assert model.gain_ == 1
 
 
 def test_the_discriminator_judges_patches():
@@ -113,21 +125,29 @@ def test_the_discriminator_judges_patches():
     assert judge.compute_output_shape([(2, 64, 96, 1), (2, 16, 24, 2)]) == (2, 4, 6, 1)
 
 
-def test_both_networks_learn_and_their_state_can_be_taken_over(adversarial, photos):
-    first, second = (adversarial._learner(photos) for _ in range(2))
+def learner_of(model: UNet, photos: np.ndarray) -> UNetLearner:
+    model.network_ = model.build()
+    return model.make_learner(photos)
+
+
+def test_both_networks_learn_and_their_state_can_be_taken_over(photos):
+    first, second = (learner_of(UNetGAN(**SMALL), photos) for _ in range(2))
+    colors = len(learner_of(UNet(**SMALL), photos).get_state())  # the first so many variables are those of the U-Net
     before = first.get_state()
     first.step(1)
     after = first.get_state()
-    judged = len(first._discriminator.variables + first._discriminator.optimizer.variables)
     changed = [not np.array_equal(before[name], after[name]) for name in sorted(before)]
-    assert any(changed[-judged:]) and any(changed[:20]), "one of the networks learned nothing"
+    assert len(changed) > colors, "the state lacks the discriminator"
+    assert any(changed[colors:]) and any(changed[:20]), "one of the networks learned nothing"
     second.set_state(after)
     taken = second.get_state()
     assert all(np.array_equal(taken[name], after[name]) for name in after)
 
 
 def test_the_adversarys_model_colors_and_loads(adversarial, photos, tmp_path):
-    adversarial.save(tmp_path / "unet_gan.keras", half=True)
-    loaded, gray = load_model(tmp_path / "unet_gan.keras"), to_gray(photos[0])
-    assert isinstance(loaded, UNetGAN)
-    assert np.abs(loaded.predict_ab(gray) - adversarial.predict_ab(gray)).max() < 1
+    gray = to_gray(photos[0])
+    for suffix in (".onnx", ".keras"):
+        adversarial.save(tmp_path / f"model{suffix}")
+        loaded = load_model(tmp_path / f"model{suffix}")
+        assert isinstance(loaded, UNetGAN)
+        np.testing.assert_array_equal(loaded.predict_ab(gray), adversarial.predict_ab(gray))

@@ -13,8 +13,12 @@ DIRECTIVE = re.compile(r"^```\{(figure|csv-table)\}[^\n]*\n.*?^```$", re.M | re.
 
 def recorded(kind: str) -> list[re.Pattern]:
     """Patterns of the names that the notebooks record; a part that a notebook fills in, ``{split}``, matches any."""
-    code = "\n".join("".join(cell["source"]) for file in sorted((ROOT / "notebooks").glob("*.ipynb"))
-                     for cell in json.loads(file.read_text("utf-8"))["cells"] if cell["cell_type"] == "code")
+    code = "\n".join(
+        "".join(cell["source"])
+        for file in sorted((ROOT / "notebooks").glob("*.ipynb"))
+        for cell in json.loads(file.read_text("utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    )
     names = [name for _, name in re.findall(rf"record_{kind}\(\s*f?([\"'])(.+?)\1,", code)]
     return [re.compile(re.sub(r"\\\{.*?\\\}", r"\\w+", re.escape(name))) for name in names]
 

@@ -1,28 +1,40 @@
-"""The colorization models, one file each, behind one interface; each is imported when it is first asked for."""
+"""The colorization models, one file each, behind one interface; each is imported when it is first needed."""
 
 from importlib import import_module
 from pathlib import Path
 
 from .. import paths
-from .base import Colorizer
+from ._base import Colorizer
+from ._files import read_saved
+from ._patches import gray_patches, patch_table, patch_targets
 
-__all__ = ["MODELS", "Colorizer", "model_class", "load_model", "saved_models", "find_model"]
+__all__ = [
+    "MODELS",
+    "Colorizer",
+    "find_model",
+    "gray_patches",
+    "load_model",
+    "model_class",
+    "patch_table",
+    "patch_targets",
+    "saved_models",
+]
 
-#: Name of a model -> module of this package and class in it.
+#: Name of a model → module of this package and class in it.
 MODELS = {
-    "gray": ("baselines", "GrayBaseline"),
+    "gray": ("baselines", "Gray"),
     "mean_color": ("baselines", "MeanColor"),
-    "mean_by_lightness": ("baselines", "MeanColorByLightness"),
-    "random_photo": ("baselines", "RandomPhotoColors"),
-    "welsh": ("baselines", "NearestTransfer"),
-    "linear": ("linear", "LinearPatches"),
-    "mlp": ("mlp", "PerceptronPatches"),
-    "cnn": ("cnn", "ConvNet"),
+    "mean_by_lightness": ("baselines", "MeanByLightness"),
+    "random_photo": ("baselines", "RandomPhoto"),
+    "welsh": ("baselines", "Welsh"),
+    "linear": ("linear", "Linear"),
+    "mlp": ("mlp", "MLP"),
+    "cnn": ("cnn", "CNN"),
     "unet": ("unet", "UNet"),
-    "unet_classes": ("classes", "UNetClasses"),
-    "unet_gan": ("adversarial", "UNetGAN"),
+    "unet_classes": ("unet_classes", "UNetClasses"),
+    "unet_gan": ("unet_gan", "UNetGAN"),
 }
-#: Saved models to color with unless told otherwise, the first choice first.
+#: Saved models to color with by default, best first.
 PREFERRED = ("unet", "cnn_early", "cnn")
 
 
@@ -46,32 +58,33 @@ def model_class(name: str) -> type[Colorizer]:
 
 
 def load_model(path: str | Path) -> Colorizer:
-    """Load a fitted model from the file that its `save` wrote, whatever model it is.
+    """Load a fitted model from the file that its `save` wrote, whatever model it is and whatever the file is called.
 
     Parameters
     ----------
     path : str or Path
-        Named after the model, such as ``linear.npz``; what follows a ``-`` or ``_``, as in ``cnn_early.npz``, tells
-        several of one model apart.
 
     Raises
     ------
     ValueError
-        If the file is not named after a model, does not exist or is not what `save` writes.
+        If the file does not exist, is damaged or is not what a model's `save` writes.
     """
-    path = Path(path)
-    stem = path.stem
-    named = [name for name in MODELS if stem == name or stem.startswith((f"{name}-", f"{name}_"))]
-    if not named:
-        raise ValueError(f"{path} is not named after a model: its name must begin with one of {', '.join(MODELS)}")
-    return model_class(max(named, key=len)).load(path)
+    saved = read_saved(path)
+    kind = saved.about["model"]
+    if kind not in MODELS:
+        raise ValueError(f"{path} holds a model of the unknown kind {kind!r}: use a version of colorlib that has it")
+    return model_class(kind).restore(saved)
 
 
 def saved_models() -> dict[str, Path]:
-    """List the fitted models at hand: those of the report's last full run, and those in ``weights/`` before them."""
+    """List the fitted models available: those that ship, and those of the report's last full run."""
     folders = (paths.run_folder("unsplash36", "full") / "models", paths.WEIGHTS)
-    return {file.stem: file for folder in folders for file in sorted(folder.glob("*"))
-            if file.suffix in (".npz", ".keras") and "." not in file.stem}
+    return {
+        file.stem: file
+        for folder in folders
+        for file in sorted(folder.glob("*"))
+        if file.suffix in (".npz", ".onnx") and "." not in file.stem
+    }
 
 
 def find_model(name: str | Path | None = None) -> Path:
@@ -80,8 +93,8 @@ def find_model(name: str | Path | None = None) -> Path:
     Parameters
     ----------
     name : str or Path, optional
-        One of `saved_models`, or the path of a file that a model's `save` wrote. By default the first of `PREFERRED`
-        that is at hand.
+        One of `saved_models`, or the path of a file that a model's `save` wrote. By default the first available of
+        `PREFERRED`.
 
     Returns
     -------
@@ -96,8 +109,9 @@ def find_model(name: str | Path | None = None) -> Path:
     if name is None:
         name = next((choice for choice in PREFERRED if choice in saved), None)
         if name is None:
-            raise ValueError("no fitted model is there to color with: run `make report`, which fits them, or name the "
-                             "file of one")
+            raise ValueError(
+                "there is no fitted model to color with: run `make report`, which fits some, or name the file of one"
+            )
     if str(name) in saved:
         return saved[str(name)]
     if Path(name).is_file():

@@ -1,9 +1,8 @@
-"""A convolutional network that predicts a,b from L: the whole photo is its input, not a 3×3 neighbourhood.
+"""A convolutional network that predicts a,b from L: the whole photo is its input, not a 3×3 neighborhood.
 
-It is an encoder-decoder with skip connections (Ronneberger et al. 2015) in Keras 3 alone, so that it runs on
-TensorFlow, JAX and PyTorch. Most of its arithmetic is done where the picture is small: the first layer already takes
-every fourth pixel, and a,b come out at a quarter of the picture's side, since the L that they are laid onto supplies
-the detail.
+It is an encoder-decoder with skip connections (Ronneberger et al. 2015). Most of its arithmetic happens where the
+picture is small: the first layer has a stride of 4, and a,b come out at a quarter of the picture's side, since the L
+that they are merged with supplies the detail.
 
 References
 ----------
@@ -13,72 +12,93 @@ Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts", ICL
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ..backend import keras
-from ..training import History, iteration_rng, shuffled_batch, train
-from .base import check_photos
-from .learner import NetworkLearner, augment, network_targets, random_crop
-from .network import STRIDE, NetworkColorizer, build_network
+from ..training import History, NetworkLearner, augment, iteration_rng, load_keras, random_crop, shuffled_batch, train
+from ._base import check_photos
+from ._blocks import STRIDE, build_encoder_decoder, network_targets
+from ._network import NetworkColorizer
 
-__all__ = ["ConvNet"]
+if TYPE_CHECKING:
+    import keras
 
-WARM_UP = 50
+__all__ = ["CNN"]
+
+WARM_UP_ITERATIONS = 50
 VALIDATE_EVERY, PATIENCE = 25, 8
 
 
-class ConvNet(NetworkColorizer):
+class CNN(NetworkColorizer):
     """Encoder-decoder network from L to a,b.
 
     Parameters
     ----------
     filters : int
-        Of the first layer; deeper layers have two and four times as many.
+        Number of filters of the first layer; deeper layers have two and four times as many.
     iterations : int
-        How many batches it learns from.
+        Number of batches to learn from.
     batch : int
-        Photos a batch.
+        Photos per batch.
     crop : int, optional
-        Learn from a random square of this side, a multiple of 32, of each; from the whole photo by default.
+        Side of the random square of each photo to learn from, a multiple of 32; the whole photo by default.
     flip : bool
-        Mirror half of them left to right.
+        Mirror half of the examples left to right.
     lightness_jitter : float
-        Raise L/100 of each to a random power, log-normal with this standard deviation.
+        Raise L/100 of each example to a random power, log-normal with this standard deviation.
     learning_rate : float
-        Adam's at its highest, after a short linear rise; then it falls to 0 along a cosine.
+        Adam's peak learning rate, after a short linear warm-up and before a fall to 0 along a cosine.
     weight_decay : float
-        Decoupled from the gradient, as in AdamW.
+        Weight decay, decoupled from the gradient as in AdamW.
     validation_photos : int
-        Early stopping: keep so many of the photos aside, stop when the error on them has not fallen for
-        200 iterations, and take the weights that had the lowest.
+        Number of photos to set aside for early stopping: the training stops when the error on them has not fallen for
+        200 iterations, and takes the weights of the lowest error.
     loss : {"mae", "mse"}
         Mean absolute or mean squared error of a,b.
     seed : int
-        Of the initial weights, the order of photos and the augmentation.
+        Seed of the initial weights, the order of photos and the augmentation.
 
     Attributes
     ----------
     network_, size_
         As in `NetworkColorizer`; `size_` is the side of the training photos.
     history_ : History
-        Of the last `fit`; not saved.
+        Record of the last training; not saved.
     """
 
     name = "cnn"
 
-    def __init__(self, filters: int = 40, iterations: int = 2500, batch: int = 4, crop: int | None = None,
-                 flip: bool = False, lightness_jitter: float = 0.0, learning_rate: float = 7e-4,
-                 weight_decay: float = 0.0, validation_photos: int = 0, loss: str = "mae", seed: int = 0):
+    def __init__(
+        self,
+        filters: int = 40,
+        iterations: int = 2500,
+        batch: int = 4,
+        crop: int | None = None,
+        flip: bool = False,
+        lightness_jitter: float = 0.0,
+        learning_rate: float = 7e-4,
+        weight_decay: float = 0.0,
+        validation_photos: int = 0,
+        loss: str = "mae",
+        seed: int = 0,
+    ):
         self.filters, self.iterations, self.batch, self.crop = filters, iterations, batch, crop
         self.flip, self.lightness_jitter, self.loss = flip, lightness_jitter, loss
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.validation_photos, self.seed = validation_photos, seed
 
-    def fit(self, photos: np.ndarray, observe: Callable[["ConvNet", int], dict] | None = None,
-            observe_at: Collection[int] = (), checkpoint: str | Path | None = None,
-            progress: bool = True) -> "ConvNet":
+    def fit(
+        self,
+        photos: np.ndarray,
+        *,
+        observe: Callable[["CNN", int], dict] | None = None,
+        observe_at: Collection[int] = (),
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
+    ) -> Self:
         """Learn from training photos; Ctrl-C ends it early and keeps what was learned.
 
         Parameters
@@ -86,67 +106,76 @@ class ConvNet(NetworkColorizer):
         photos : ndarray of float32, shape (N, H, W, 3)
             sRGB in [0, 1]; sides are multiples of 32.
         observe : callable, optional
-            Called as ``observe(model, iteration)`` after the iterations ``observe_at``; what it returns, numbers
-            and arrays by name, is found in ``history_.observations``.
+            Called as ``observe(model, iteration)`` after the iterations in `observe_at`; what it returns, numbers and
+            arrays by name, is kept in ``history_.observations``.
         observe_at : collection of int
         checkpoint : str or Path, optional
-            Keep the unfinished training in this file, and go on from there when `fit` is called again.
+            File that holds the unfinished training, which `fit` resumes when it is called again.
         progress : bool
-            Show how far it is, on a terminal or in a notebook.
+            Show a progress bar, on a terminal or in a notebook.
 
         Returns
         -------
-        ConvNet
+        CNN
             Itself.
 
         Raises
         ------
         ValueError
-            If the photos are not what they should be, or a setting doesn't fit them.
+            If the photos are of another type, shape or range, or a setting doesn't fit them.
         """
         photos = check_photos(photos)
         self._check_settings(photos)
-        keras.utils.set_random_seed(self.seed)
+        load_keras().utils.set_random_seed(self.seed)
         self.size_ = max(photos.shape[1:3])
-        self.network_ = self.build()
+        self._begin_training(self.build())
         learner = _Learner(self, *network_targets(photos))
-        observer = None if observe is None else (lambda iteration: observe(self, iteration))
-        self.history_: History = train(learner, self.iterations, observer, observe_at, checkpoint,
-                                       self._identity(photos), progress)
+        observer = None if observe is None else partial(observe, self)
+        self.history_: History = train(
+            learner, self.iterations, observer, observe_at, checkpoint, self._identity(photos), progress
+        )
         learner.take_best()
+        self._finish_training()
         return self
 
-    def build(self) -> keras.Model:
-        return build_network(self.filters)
+    def build(self) -> "keras.Model":
+        """Build the network that the settings ask for, with random weights."""
+        return build_encoder_decoder(self.filters)
 
     @property
     def first_filters(self) -> np.ndarray:
-        """The kernels of the first layer, shape (8, 8, filters)."""
-        return keras.ops.convert_to_numpy(self.network_.get_layer("stem").kernel)[:, :, 0]
+        """Kernels of the first layer, shape (8, 8, filters)."""
+        return load_keras().ops.convert_to_numpy(self._trainable().get_layer("stem").kernel)[:, :, 0]
 
     def _check_settings(self, photos: np.ndarray) -> None:
         self._check_sides(photos)
         height, width = photos.shape[1:3]
         if self.crop is not None and (self.crop % STRIDE or not 0 < self.crop <= min(height, width)):
-            raise ValueError(f"crop is {self.crop} for photos of {height}×{width} pixels: give a multiple of {STRIDE} "
-                             "that fits in")
+            raise ValueError(
+                f"crop is {self.crop} for photos of {height}×{width} pixels: give a multiple of {STRIDE} that fits in"
+            )
         if not 0 <= self.validation_photos < len(photos):
-            raise ValueError(f"validation_photos is {self.validation_photos} of {len(photos)} photos: keep at least "
-                             "one photo to learn from")
+            raise ValueError(
+                f"validation_photos is {self.validation_photos} of {len(photos)} photos: keep at least "
+                "one photo to learn from"
+            )
 
 
 class _Learner(NetworkLearner):
-    """With early stopping: keeps the weights that were best on the photos set aside."""
+    """Learner with early stopping: keeps the weights that were best on the photos set aside."""
 
-    def __init__(self, model: ConvNet, lightness: np.ndarray, ab: np.ndarray):
+    def __init__(self, model: CNN, lightness: np.ndarray, ab: np.ndarray):
         self._model = model
         apart = np.arange(len(ab)) < model.validation_photos
         apart = np.random.default_rng(model.seed).permutation(apart)
         self._lightness, self._ab = lightness[~apart], ab[~apart]
         self._validation = (lightness[apart], ab[apart])
-        self._best_error, self._best_iteration, self._best_weights = np.inf, 0, []
-        optimizer = keras.optimizers.Adam(model.learning_rate, weight_decay=model.weight_decay or None)
-        super().__init__(model.network_, optimizer, model.loss, self._batch, model.iterations, WARM_UP)
+        self._best_error, self._best_iteration = np.inf, 0
+        self._best_weights: list[np.ndarray] = []
+        optimizer = load_keras().optimizers.Adam(model.learning_rate, weight_decay=model.weight_decay or None)
+        super().__init__(
+            model._trainable(), optimizer, model.loss, self.draw_batch, model.iterations, WARM_UP_ITERATIONS
+        )
 
     def step(self, iteration: int) -> float:
         loss = super().step(iteration)
@@ -165,26 +194,26 @@ class _Learner(NetworkLearner):
         self.finished = bool(finished)
 
     def take_best(self) -> None:
-        """Give the network the weights with the lowest validation error, where there is one."""
+        """Give the network the weights with the lowest validation error, if there were validation photos."""
         if self._best_weights:
             self._network.set_weights(self._best_weights)
 
     def _validate(self, iteration: int) -> None:
         lightness, ab = self._validation
-        predicted = keras.ops.convert_to_numpy(self._network(lightness, training=False))
+        predicted = load_keras().ops.convert_to_numpy(self._network(lightness, training=False))
         error = float(np.mean((predicted - ab) ** 2))
         if error < self._best_error:
             self._best_error, self._best_iteration = error, iteration
             self._best_weights = self._network.get_weights()
         self.finished = iteration - self._best_iteration >= PATIENCE * VALIDATE_EVERY
 
-    def _batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw_batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
         """Draw photos, crop, flip and jitter them."""
         model, rng = self._model, iteration_rng(self._model.seed, iteration)
         chosen = shuffled_batch(len(self._ab), model.batch, model.seed, iteration)
         lightness, ab = self._lightness[chosen], self._ab[chosen]
         if model.crop:
-            # Corners on the grid of the deepest layer, so that a crop is sampled as it is in the whole photo.
-            crops = [random_crop(*photo, model.crop, STRIDE, rng) for photo in zip(lightness, ab)]
-            lightness, ab = (np.stack(parts) for parts in zip(*crops))
+            # Corners lie on the grid of the deepest layer, so that a crop is sampled as it is in the whole photo.
+            crops = [random_crop(*photo, model.crop, STRIDE, rng) for photo in zip(lightness, ab, strict=True)]
+            lightness, ab = (np.stack(parts) for parts in zip(*crops, strict=True))
         return augment(lightness, ab, model.flip, model.lightness_jitter, rng)

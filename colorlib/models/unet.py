@@ -1,4 +1,4 @@
-"""A residual U-Net that colors photos that it was not trained on: one that learns from many, each seen in many ways.
+"""A U-Net that colors photos that it was not trained on: it learns from many, and sees each of them in many ways.
 
 References
 ----------
@@ -10,103 +10,127 @@ Izmailov et al., "Averaging weights leads to wider optima and better generalizat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from PIL import Image
 
-from ..backend import keras, ops
 from ..color import split_lab, to_gray
-from ..training import History, iteration_rng, shuffled_batch, train
-from .base import check_photos
-from .encoder import set_imagenet_weights
-from .learner import NetworkLearner, augment, network_targets
-from .network import AB_SCALE, AB_STRIDE, STRIDE, NetworkColorizer, build_network
+from ..training import History, NetworkLearner, augment, iteration_rng, load_keras, shuffled_batch, train, zoomed_crop
+from ._base import check_photos
+from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, build_encoder_decoder, network_targets
+from ._encoder import set_imagenet_weights
+from ._heads import LOSSES, TOLERANCE, ABHead, Head
+from ._network import NetworkColorizer
 
-__all__ = ["UNet", "UNetLearner", "LOSSES"]
+if TYPE_CHECKING:
+    import keras
 
-WARM_UP = 100
-_TOLERANCE = 40.0  # a squared error of a,b below which `relative_error` hardly asks for less
-_HUBER = 10.0  # units of a,b
-# Shares of the contrast, chosen on photos kept aside: of what the mean over the photo gets (0, 0.3, 0.7 and 1 were tried
-# too), and of how much weak colors are lifted above strong ones (0, 0.4 and 0.5 were).
+__all__ = ["UNet", "UNetLearner"]
+
+WARM_UP_ITERATIONS = 100
+# Both chosen on validation photos: the share of the contrast that the mean over the photo gets (0, 0.3, 0.7 and 1 were
+# tried too), and how much weak colors are lifted above strong ones (0, 0.4 and 0.5 were).
 _TINT_SHARE, _WEAK_SHARE = 0.5, 0.25
-_USUAL_CHROMA = 15.0  # whatever has about as much keeps it; weaker colors are lifted, stronger ones lowered
+_USUAL_CHROMA = 15.0  # colors of about this chroma keep it; weaker ones are lifted, stronger ones lowered
 _GAINS = np.linspace(0.3, 1.5, 61)
 
 
 class UNet(NetworkColorizer):
-    """Residual U-Net from L to a,b.
+    """U-Net from L to a,b.
 
     Parameters
     ----------
     filters : int
-        Of the first layer; deeper layers have two and four times as many.
+        Number of filters of the first layer; deeper layers have two and four times as many.
     dropout : float
-        Share of the feature maps that are left out in training; see `colorlib.models.network.build_network`.
+        Share of the feature maps dropped in training; see `colorlib.models._blocks.build_encoder_decoder`.
     stages : tuple of (iterations, side)
-        How many batches it learns from, and the side in pixels, a multiple of 32, of the crops in them; small ones
-        first take a fraction of the time.
+        Number of batches, and the side of their crops in pixels, a multiple of 32. Starting with small crops takes a
+        fraction of the time.
     batch : int
-        Crops a batch, each from another photo.
+        Crops per batch, each from another photo.
     zoom : tuple of float
-        A crop shows at least and at most this share of the photo's height and width, resized to the crop's side.
+        Smallest and largest share of the photo's height and width that a crop shows, resized to the crop's side.
     flip : bool
-        Mirror half of them left to right.
+        Mirror half of the examples left to right.
     lightness_jitter : float
-        Raise L/100 of each to a random power, log-normal with this standard deviation.
+        Raise L/100 of each example to a random power, log-normal with this standard deviation.
     learning_rate : float
-        Adam's at its highest, after a short linear rise; then it falls to 0 along a cosine.
+        Adam's peak learning rate, after a short linear warm-up and before a fall to 0 along a cosine.
     averaging : float
-        The weights in the end are an exponential moving average of those of the iterations, with this momentum.
+        Momentum of the exponential moving average of the weights, which the training ends with.
     loss : str
-        One of `LOSSES`.
+        ``"relative"``, ``"squared"``, ``"absolute"`` or ``"huber"``; see `colorlib.models._heads`.
     contrast : float
-        By how much more its a,b differ from their mean over the photo than the network has them. Above 1 makes colors
-        more vivid; the mean itself, the tint of the whole photo, grows by half as much, and weak
-        colors grow more than strong ones, as with photo editors' "vibrance".
+        Factor of the predicted a,b's differences from their mean over the photo: above 1, colors are more vivid. The
+        mean itself, the photo's tint, grows by half as much, and weak colors grow more than strong ones, like
+        "vibrance" in photo editors.
     size : int
-        Working size: larger images are shrunk to so many pixels squared before a,b are predicted.
+        Working size: larger images are shrunk to about this many pixels squared before a,b are predicted.
     pretrained : bool
-        Let its lower half be one that learned to name what is in a photo, and stays as it is; see
-        `colorlib.models.encoder`.
+        Use an encoder that was trained to name what is in a photo, and freeze it; see `colorlib.models._encoder`.
     seed : int
-        Of the initial weights, the order of photos and the augmentation.
+        Seed of the initial weights, the order of photos and the augmentation.
 
     Attributes
     ----------
-    network_, size_
+    network_, size_, gain_
         As in `NetworkColorizer`.
-    gain_ : float
-        What the network's last layer was scaled by, to fit the validation photos; 1 without any. Not saved by itself.
     history_ : History
-        Of the last `fit`; not saved.
+        Record of the last training; not saved.
     """
 
     name = "unet"
 
-    def __init__(self, filters: int = 32, dropout: float = 0.15,
-                 stages: tuple[tuple[int, int], ...] = ((1500, 96),), batch: int = 12,
-                 zoom: tuple[float, float] = (0.5, 1.0), flip: bool = True, lightness_jitter: float = 0.2,
-                 learning_rate: float = 6e-4, averaging: float = 0.998, loss: str = "relative",
-                 contrast: float = 1.0, size: int = 256, pretrained: bool = False, seed: int = 0):
+    def __init__(
+        self,
+        filters: int = 32,
+        dropout: float = 0.15,
+        stages: tuple[tuple[int, int], ...] = ((1500, 96),),
+        batch: int = 12,
+        zoom: tuple[float, float] = (0.5, 1.0),
+        flip: bool = True,
+        lightness_jitter: float = 0.2,
+        learning_rate: float = 6e-4,
+        averaging: float = 0.998,
+        loss: str = "relative",
+        contrast: float = 1.0,
+        size: int = 256,
+        pretrained: bool = False,
+        seed: int = 0,
+    ):
         self.filters, self.dropout = filters, dropout
-        self.stages = tuple(tuple(stage) for stage in stages)
-        self.batch, self.zoom, self.flip = batch, tuple(zoom), flip
+        self.stages = tuple((iterations, side) for iterations, side in stages)
+        self.batch, self.zoom, self.flip = batch, (zoom[0], zoom[1]), flip
         self.lightness_jitter, self.learning_rate, self.averaging = lightness_jitter, learning_rate, averaging
         self.loss, self.contrast, self.size = loss, contrast, size
         self.pretrained, self.seed = pretrained, seed
 
     @property
     def iterations(self) -> int:
-        """How many batches it learns from, over all stages."""
+        """Number of batches over all stages."""
         return sum(iterations for iterations, _ in self.stages)
 
-    def build(self) -> keras.Model:
-        return build_network(self.filters, 2, None, self.dropout, self.pretrained)
+    @property
+    def head(self) -> Head:
+        """Output head: what the last layer stands for, and the loss that it learns by."""
+        return ABHead(self.loss)
 
-    def fit(self, photos: np.ndarray, validation: np.ndarray | None = None,
-            observe: Callable[["UNet", int], dict] | None = None, observe_at: Collection[int] = (),
-            checkpoint: str | Path | None = None, progress: bool = True, start: keras.Model | None = None) -> "UNet":
+    def build(self) -> "keras.Model":
+        """Build the network that the settings ask for, with random weights."""
+        return build_encoder_decoder(self.filters, self.head.channels, None, self.dropout, self.pretrained)
+
+    def fit(
+        self,
+        photos: np.ndarray,
+        *,
+        validation: np.ndarray | None = None,
+        observe: Callable[["UNet", int], dict] | None = None,
+        observe_at: Collection[int] = (),
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
+        start: "keras.Model | None" = None,
+    ) -> Self:
         """Learn from training photos; Ctrl-C ends it early and keeps what was learned.
 
         Parameters
@@ -114,18 +138,18 @@ class UNet(NetworkColorizer):
         photos : ndarray of float32, shape (N, H, W, 3)
             sRGB in [0, 1]; sides are multiples of 32.
         validation : ndarray, likewise, optional
-            Photos that it does not learn from: the predicted a,b are scaled by the gain that is best on them.
+            Photos that are not learned from, but that the gain is calibrated on.
         observe : callable, optional
-            Called as ``observe(model, iteration)``, the weights averaged, after the iterations ``observe_at``; what
-            it returns, numbers and arrays by name, is found in ``history_.observations``.
+            Called as ``observe(model, iteration)``, with averaged weights, after the iterations in `observe_at`; what
+            it returns, numbers and arrays by name, is kept in ``history_.observations``.
         observe_at : collection of int
         checkpoint : str or Path, optional
-            Keep the unfinished training in this file, and go on from there when `fit` is called again.
+            File that holds the unfinished training, which `fit` resumes when it is called again.
         progress : bool
-            Show how far it is, on a terminal or in a notebook.
+            Show a progress bar, on a terminal or in a notebook.
         start : keras.Model, optional
-            Take the first weights from this network instead of drawing them; those of a layer that has another shape
-            there are drawn.
+            Network of the same kind to take the initial weights from. Layers whose shapes differ start from random
+            ones.
 
         Returns
         -------
@@ -135,36 +159,46 @@ class UNet(NetworkColorizer):
         Raises
         ------
         ValueError
-            If the photos are not what they should be, or a setting doesn't fit them.
+            If the photos are of another type, shape or range, or a setting doesn't fit them.
         ModuleNotFoundError
-            If it is to be pretrained, and the package with the weights is not installed.
+            If the encoder is to be pretrained, but the package with its weights is not installed.
         """
         photos = check_photos(photos)
         self._check_settings(photos)
-        keras.utils.set_random_seed(self.seed)
-        self.size_ = self.size
-        self.network_ = self.build()
-        if self.pretrained:
-            set_imagenet_weights(self.network_)
+        load_keras().utils.set_random_seed(self.seed)
+        self.size_, self.gain_ = self.size, 1.0
+        network = self.build()
         if start is not None:
-            for layer, trained in zip(self.network_.layers, start.layers):
+            for layer, trained in zip(network.layers, start.layers, strict=False):
                 if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:
                     layer.set_weights(trained.get_weights())
-        learner = self._learner(photos)
-        observer = None
-        if observe is not None:
-            def observer(iteration):
-                with learner.averaged():
-                    return observe(self, iteration)
-        self.history_: History = train(learner, self.iterations, observer, observe_at, checkpoint,
-                                       self._identity(photos), progress)
+        elif self.pretrained:
+            set_imagenet_weights(network)
+        self._begin_training(network)
+        learner = self.make_learner(photos)
+
+        def observer(iteration: int) -> dict:
+            with learner.averaged():
+                return observe(self, iteration) if observe else {}
+
+        self.history_: History = train(
+            learner,
+            self.iterations,
+            observer if observe else None,
+            observe_at,
+            checkpoint,
+            self._identity(photos),
+            progress,
+        )
         learner.finish()
-        self.gain_ = 1.0 if validation is None else self.calibrate(check_photos(validation))
+        self._finish_training()
+        if validation is not None:
+            self.calibrate(check_photos(validation))
         return self
 
     def _run(self, lightness: np.ndarray) -> np.ndarray:
-        """Predict for the image and for its mirror image, and take the mean: the network has no left and right."""
-        ab = self._to_ab(super()._run(np.concatenate([lightness, lightness[:, :, ::-1]])))
+        """Average the predictions for the image and its mirror image, since colors have no left and right."""
+        ab = self.gain_ * self.head.to_ab(super()._run(np.concatenate([lightness, lightness[:, :, ::-1]])))
         ab = (ab[:1] + ab[1:, :, ::-1]) / 2
         more = self.contrast - 1
         chroma = np.hypot(ab[..., :1], ab[..., 1:]) * AB_SCALE
@@ -172,44 +206,26 @@ class UNet(NetworkColorizer):
         mean = ab.mean(axis=(1, 2), keepdims=True)
         return (1 + _TINT_SHARE * more) * mean + self.contrast * (ab - mean)
 
-    def _to_ab(self, outputs: np.ndarray) -> np.ndarray:
-        """Turn what the network puts out into a,b over 128."""
-        return outputs
-
-    def _loss(self, photos: np.ndarray) -> Callable:
-        return LOSSES[self.loss]
-
-    def _learner(self, photos: np.ndarray) -> "UNetLearner":
+    def make_learner(self, photos: np.ndarray) -> "UNetLearner":
+        """Make what `colorlib.training.train` trains: this model's network, on these photos."""
         return UNetLearner(self, photos)
 
-    def scale_chroma(self, gain: float) -> "UNet":
-        """Scale all a,b that it will predict, by scaling the network's last layer."""
-        last = self.network_.get_layer("ab")
-        last.set_weights([gain * values for values in last.get_weights()])
-        return self
-
-    def calibrate(self, photos: np.ndarray) -> float:
-        """Scale the last layer by the gain with the least relative error on photos.
+    def calibrate(self, photos: np.ndarray) -> None:
+        """Set `gain_` to the factor of the predicted a,b with the least relative error on photos.
 
         Parameters
         ----------
         photos : ndarray of float32, shape (N, H, W, 3)
-            sRGB in [0, 1]; photos that it did not learn from.
-
-        Returns
-        -------
-        float
-            The gain.
+            sRGB in [0, 1]; photos that were not learned from.
         """
+        self.gain_ = 1.0
         errors = np.zeros(len(_GAINS))
         for photo in photos:
             true, predicted = split_lab(photo)[1], self.predict_ab(to_gray(photo))
-            # A mean squared error is quadratic in the gain, so that three sums serve all gains.
+            # The mean squared error is quadratic in the gain, so three sums serve all gains.
             square, product, rest = (np.mean(a * b) for a, b in ((predicted,) * 2, (predicted, true), (true,) * 2))
-            errors += np.log(2 * (_GAINS**2 * square - 2 * _GAINS * product + rest) + _TOLERANCE)
-        gain = float(_GAINS[errors.argmin()])
-        self.scale_chroma(gain)
-        return gain
+            errors += np.log(2 * (_GAINS**2 * square - 2 * _GAINS * product + rest) + TOLERANCE)
+        self.gain_ = float(_GAINS[errors.argmin()])
 
     def _check_settings(self, photos: np.ndarray) -> None:
         self._check_sides(photos)
@@ -219,59 +235,44 @@ class UNet(NetworkColorizer):
             raise ValueError("stages is empty: give at least one, as (iterations, side)")
         for iterations, side in self.stages:
             if iterations < 1 or side < STRIDE or side % STRIDE:
-                raise ValueError(f"a stage of {iterations} iterations with crops of side {side}: give at least 1, and a "
-                                 f"multiple of {STRIDE}")
+                raise ValueError(
+                    f"a stage of {iterations} iterations with crops of side {side}: give at least 1, and a "
+                    f"multiple of {STRIDE}"
+                )
         if not 0 < self.zoom[0] <= self.zoom[1] <= 1:
-            raise ValueError(f"zoom is {self.zoom}: give the smallest and the largest share of a photo's side, above 0 "
-                             "and at most 1")
+            raise ValueError(
+                f"zoom is {self.zoom}: give the smallest and the largest share of a photo's side, above 0 and at most 1"
+            )
         if min(photos.shape[1:3]) * self.zoom[0] < AB_STRIDE:
             raise ValueError(f"photos of {photos.shape[1]}×{photos.shape[2]} pixels are too small for zoom {self.zoom}")
 
 
-def squared_error(true, predicted):
-    """Mean squared error of a,b over 128: what makes colors average, and brown."""
-    return ops.mean((predicted - true) ** 2, axis=(1, 2, 3))
-
-
-def absolute_error(true, predicted):
-    """Mean absolute error of a,b over 128."""
-    return ops.mean(ops.abs(predicted - true), axis=(1, 2, 3))
-
-
-def huber_error(true, predicted):
-    """Huber's loss of a,b over 128: squared up to 10 units of a,b, absolute beyond."""
-    error = ops.abs(predicted - true) * AB_SCALE / _HUBER
-    return ops.mean(ops.where(error < 1, error**2 / 2, error - 0.5), axis=(1, 2, 3))
-
-
-def relative_error(true, predicted):
-    """Logarithm of each photo's mean squared error, as in decibels: half the error counts the same for every photo.
-
-    A nearly gray photo has a small error when it is left gray, and much to lose by being colored. With a squared
-    error it hardly counts beside a colorful one; here it counts as much.
-    """
-    return ops.log(2 * AB_SCALE**2 * squared_error(true, predicted) + _TOLERANCE)
-
-
-#: Name of a loss -> function of true and predicted a,b over 128, (N, h, w, 2), that gives one number a photo.
-LOSSES = {"relative": relative_error, "squared": squared_error, "absolute": absolute_error, "huber": huber_error}
-
-
 class UNetLearner(NetworkLearner):
-    """What `train` trains: on crops at random zooms, with averaged weights."""
+    """Learner on crops at random zooms, with averaged weights."""
 
     def __init__(self, model: UNet, photos: np.ndarray):
         self._model = model
-        prepared = [network_targets(photo[None]) for photo in photos]  # one by one: all at once would take twice as much
-        self._lightness, self._ab = (np.concatenate([np.float16(part) for part in parts]) for parts in zip(*prepared))
-        averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))  # a short training forgets its start too
-        optimizer = keras.optimizers.Adam(model.learning_rate, global_clipnorm=1.0, use_ema=True,
-                                          ema_momentum=averaging)
-        super().__init__(model.network_, optimizer, model._loss(photos), self._batch, model.iterations, WARM_UP)
+        prepared = [network_targets(photo[None]) for photo in photos]  # one by one: together they take twice the memory
+        self._lightness, self._ab = (
+            np.concatenate([np.float16(part) for part in parts]) for parts in zip(*prepared, strict=True)
+        )
+        # So that a short training forgets its start, too.
+        averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))
+        optimizer = load_keras().optimizers.Adam(
+            model.learning_rate, global_clipnorm=1.0, use_ema=True, ema_momentum=averaging
+        )
+        super().__init__(
+            model._trainable(),
+            optimizer,
+            model.head.loss(photos),
+            self.draw_batch,
+            model.iterations,
+            WARM_UP_ITERATIONS,
+        )
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Give the network its averaged weights for a while."""
+        """Give the network its averaged weights temporarily."""
         weights = self._network.get_weights()
         self.finish()
         try:
@@ -283,7 +284,8 @@ class UNetLearner(NetworkLearner):
         """Give the network its averaged weights."""
         self._network.optimizer.finalize_variable_values(self._network.trainable_variables)
 
-    def _batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw_batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw an iteration's photos, crop, flip and jitter them: their scaled L and a,b."""
         model, rng = self._model, iteration_rng(self._model.seed, iteration)
         ends = np.cumsum([iterations for iterations, _ in model.stages])
         side = model.stages[int(np.searchsorted(ends, iteration))][1]
@@ -292,16 +294,7 @@ class UNetLearner(NetworkLearner):
             height, width = self._lightness.shape[1:3]
             zoom = rng.uniform(*model.zoom)
             top, left = (1 - zoom) * rng.random(2) * (height, width)
-            crops.append(_crop(self._lightness[i], self._ab[i],
-                               (left, top, left + zoom * width, top + zoom * height), side))
-        lightness, ab = (np.stack(parts) for parts in zip(*crops))
+            box = left, top, left + zoom * width, top + zoom * height
+            crops.append(zoomed_crop(self._lightness[i], self._ab[i], box, side))
+        lightness, ab = (np.stack(parts) for parts in zip(*crops, strict=True))
         return augment(lightness, ab, model.flip, model.lightness_jitter, rng)
-
-
-def _crop(lightness: np.ndarray, ab: np.ndarray, box: tuple[float, ...], side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Resize a part of one photo, given in pixels of L as left, top, right, bottom, to a square."""
-    small_box = tuple(edge / AB_STRIDE for edge in box)
-    planes = [(lightness[..., 0], side, box)] + [(ab[..., i], side // AB_STRIDE, small_box) for i in range(2)]
-    resized = [np.asarray(Image.fromarray(plane.astype(np.float32)).resize((to, to), Image.BILINEAR, part))
-               for plane, to, part in planes]
-    return resized[0][..., None], np.stack(resized[1:], axis=-1)

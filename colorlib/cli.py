@@ -1,0 +1,190 @@
+# PYTHON_ARGCOMPLETE_OK
+"""The command line's arguments; what the commands do is in `colorlib.commands` and `colorlib.pipeline`."""
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Iterable
+from importlib import import_module
+from typing import NoReturn
+
+from . import __version__, paths
+
+__all__ = ["main"]
+
+PROFILES = ("full", "smoke")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0 where all went well, 1 where something failed, 130 where it was interrupted.
+    """
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
+        _complete(parser)
+    options = vars(parser.parse_args(arguments))
+    module, function = options.pop("run").split(":")
+    try:
+        if options.pop("needs_clone") and not paths.IS_CLONE:
+            raise RuntimeError("this command needs a clone of the repository: run it there, after `pip install -e .`")
+        return getattr(import_module(module, __package__), function)(**options) or 0
+    except (ValueError, RuntimeError, OSError, ModuleNotFoundError) as error:
+        from .commands.inputs import print_error
+
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            extra = "report" if paths.IS_CLONE else "train"
+            error = RuntimeError(f"the package {error.name} is missing: install colorlib with its extra `{extra}`")
+        print_error(error)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (try: {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Describe all commands; each names the function that does it, whose parameters are called as its options."""
+    parser = _Parser(
+        prog="colorlib",
+        description="Color grayscale photographs, and make the report on how well that can be done.",
+        epilog="examples:\n  colorlib colorize old-photo.jpg -o colored.jpg\n  colorlib colorize --help\n\n"
+        "exit status: 0 if all went well, 1 if something failed, 2 if the command was not understood",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: str, summary: str, example: str, needs_clone: bool = False) -> argparse.ArgumentParser:
+        description = f"{summary[0].upper()}{summary[1:]}.{' Needs a clone of the repository.' if needs_clone else ''}"
+        command = commands.add_parser(
+            name,
+            help=f"{summary} (needs a clone)" if needs_clone else summary,
+            description=textwrap.fill(description, 78),
+            epilog=f"examples:\n{example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=run, needs_clone=needs_clone)
+        return command
+
+    command = add(
+        "colorize",
+        ".commands.colorize:colorize",
+        "color photos of your own",
+        "  colorlib colorize old-photo.jpg -o colored.jpg\n"
+        "  colorlib colorize scans/ 'album/*.tif' -o colored/ --compare --chroma 1.2",
+    )
+    command.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns such as 'scans/*.png'")
+    command.add_argument("-o", "--output", required=True, metavar="OUT", help="a file (for one input) or a folder")
+    command.add_argument("--model", metavar="NAME_OR_PATH", help="a fitted model; by default the best one available")
+    command.add_argument("--chroma", type=float, default=1.0, help="0 (gray) to 1.5 (vivid); 1 by default")
+    command.add_argument("--size", type=int, metavar="PIXELS", help="longer side of the output; the input's by default")
+    command.add_argument(
+        "--compare",
+        action="store_true",
+        help="also write NAME-compare.jpg: gray, colorized and, if it had colors, true side by side",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+
+    command = add(
+        "score",
+        ".commands.score:score",
+        "score colorized photos against the true ones",
+        "  colorlib score original.jpg colored.jpg\n  colorlib score originals/ colored/ --csv scores.csv",
+    )
+    command.add_argument("true", metavar="TRUE", help="a photo or a folder of photos")
+    command.add_argument("predicted", metavar="PREDICTED", help="its colorized version, or a folder of the same names")
+    command.add_argument(
+        "--csv", dest="table", metavar="FILE", help="also write every score of every photo to this file"
+    )
+
+    command = add(
+        "report",
+        ".pipeline.report:make_report",
+        "execute the notebooks that changed, then build the site",
+        "  colorlib report --profile smoke\n  colorlib report --photos folder:~/Pictures/holiday",
+        needs_clone=True,
+    )
+    command.add_argument("--profile", default="full", help=" or ".join(PROFILES))
+    command.add_argument(
+        "--photos",
+        dest="collection",
+        metavar="COLLECTION",
+        help="unsplash36, bsds500, imagenet800, bundled or folder:PATH; by default the profile's own",
+    )
+    command.add_argument(
+        "--notebooks", dest="names", nargs="+", metavar="NAME", help="execute only these, and build no site"
+    )
+
+    add(
+        "site",
+        ".pipeline.report:make_site",
+        "build the site from the committed notebooks, executing nothing",
+        "  colorlib site",
+        needs_clone=True,
+    )
+    add(
+        "publish",
+        ".pipeline.report:publish",
+        "copy the notebooks of the last full run into notebooks/",
+        "  colorlib publish",
+        needs_clone=True,
+    )
+    add(
+        "check",
+        ".pipeline.report:check",
+        "tell which packages the report needs and this Python lacks",
+        "  colorlib check",
+        needs_clone=True,
+    )
+
+    command = add(
+        "data",
+        ".commands.data:download",
+        "download the photos of the report",
+        "  colorlib data\n  colorlib data unsplash36",
+    )
+    command.add_argument("collections", nargs="*", metavar="COLLECTION", help="by default all that can be downloaded")
+    add(
+        "weights",
+        ".commands.weights:train_and_report",
+        "train the network that ships, score it and write its model card",
+        "  colorlib weights",
+        needs_clone=True,
+    )
+    return parser
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Tell the shell what could come next, and end; imported here alone, as it is needed for nothing else."""
+    import argcomplete
+
+    files = argcomplete.FilesCompleter()
+
+    def names(prefix: str, action: argparse.Action, **_: object) -> Iterable[str]:
+        if action.dest == "profile":
+            return PROFILES
+        if action.dest == "model":
+            from .models import saved_models
+
+            return [*saved_models(), *files(prefix)]
+        if action.dest in ("collection", "collections"):
+            from .photos import COLLECTIONS
+
+            return COLLECTIONS
+        return files(prefix)
+
+    argcomplete.autocomplete(parser, default_completer=names)  # type: ignore[arg-type]  # any function will do

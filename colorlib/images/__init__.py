@@ -1,0 +1,23 @@
+"""One image file in and out, with all that it holds, and images resized."""
+
+from .formats import SUFFIXES, PhotoError, image_format
+from .metadata import Metadata
+from .read import MAX_PIXELS, ImageFile, image_size, read_image, read_square
+from .resize import enlarge, enlarge_guided, resize_image
+from .write import write_image
+
+__all__ = [
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "ImageFile",
+    "Metadata",
+    "PhotoError",
+    "enlarge",
+    "enlarge_guided",
+    "image_format",
+    "image_size",
+    "read_image",
+    "read_square",
+    "resize_image",
+    "write_image",
+]

@@ -1,0 +1,199 @@
+"""The one interface of all colorization models."""
+
+import inspect
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ..color import gray_to_lightness, merge_lab
+from ._files import Saved, read_arrays, read_saved, write_arrays
+
+__all__ = ["ArrayColorizer", "Colorizer", "check_gray", "check_photos"]
+
+
+class Colorizer(ABC):
+    """A model that gives a gray image its colors.
+
+    A subclass stores its settings in ``__init__``, keeps what it learns in `fit` in attributes that end in an
+    underscore, and predicts a,b. Merging them with the gray image's lightness is done here, once for all models.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as in the leaderboard's ``model`` column and in ``--model``.
+    suffix : str
+        Ending of the file that `save` writes.
+    """
+
+    name: str
+    suffix: str = ".npz"
+
+    @abstractmethod
+    def fit(self, photos: np.ndarray) -> Self:
+        """Learn from training photos.
+
+        Parameters
+        ----------
+        photos : ndarray of float32, shape (N, H, W, 3)
+            sRGB in [0, 1].
+
+        Returns
+        -------
+        Colorizer
+            Itself.
+        """
+
+    @abstractmethod
+    def predict_ab(self, gray: np.ndarray) -> np.ndarray:
+        """Predict the colors of one gray image, which may lie outside sRGB's gamut.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+            sRGB-encoded gray in [0, 1].
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 2)
+            CIELAB a* and b*.
+        """
+
+    @abstractmethod
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to one file, whole or not at all."""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file does not exist, is damaged, or holds a model of another kind.
+        """
+        return cls.restore(read_saved(path))
+
+    @classmethod
+    def restore(cls, saved: Saved) -> Self:
+        """Make the fitted model of a file that is already open; see `load`."""
+        about = saved.about
+        if about["model"] != cls.name:
+            raise ValueError(
+                f"{saved.path} holds a model of the kind {about['model']!r}, not {cls.name!r}: use colorlib.load"
+            )
+        if unknown := about["settings"].keys() - _setting_names(cls):
+            raise ValueError(
+                f"{saved.path} has unknown settings ({', '.join(sorted(unknown))}): use the version of colorlib that "
+                "saved it, or fit the model again"
+            )
+        model = cls(**about["settings"])
+        try:
+            model._restore_fitted(saved)
+        except KeyError as error:
+            raise ValueError(f"{saved.path} lacks {error}: fit the model and save it again") from error
+        return model
+
+    @abstractmethod
+    def _restore_fitted(self, saved: Saved) -> None:
+        """Restore what was learned from a file."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """Number of fitted parameters."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the constructor by name: what was chosen, without what was learned."""
+        return {name: getattr(self, name) for name in _setting_names(type(self))}
+
+    def colorize(self, gray: np.ndarray, chroma: float = 1.0) -> np.ndarray:
+        """Color one gray image at its own size and its own L*.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+            sRGB-encoded gray in [0, 1].
+        chroma : float
+            Factor of the predicted a,b: below 1 for duller colors, above 1 for more vivid ones.
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 3)
+            sRGB in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If `gray` is not a 2-D array of finite numbers in [0, 1].
+        """
+        gray = check_gray(gray)
+        ab = self.predict_ab(gray)
+        rgb, _ = merge_lab(gray_to_lightness(gray), ab if chroma == 1 else ab * np.float32(chroma))
+        return rgb
+
+
+def _setting_names(model: type[Colorizer]) -> list[str]:
+    """List the parameters of a constructor, including those that it passes on to its base classes."""
+    names: list[str] = []
+    for kind in model.__mro__:
+        if kind is not object and "__init__" in vars(kind):
+            parameters = list(inspect.signature(vars(kind)["__init__"]).parameters.values())[1:]  # without self
+            names += [parameter.name for parameter in parameters if parameter.kind != parameter.VAR_KEYWORD]
+            if all(parameter.kind != parameter.VAR_KEYWORD for parameter in parameters):
+                break
+    return names
+
+
+class ArrayColorizer(Colorizer):
+    """A colorizer whose fitted attributes, named in `fitted`, are arrays and nothing else.
+
+    Attributes
+    ----------
+    fitted : tuple of str
+        Names of the attributes that `fit` sets and `save` keeps.
+    """
+
+    fitted: tuple[str, ...] = ()
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to one file, whole or not at all."""
+        write_arrays(
+            path, {name: getattr(self, name) for name in self.fitted}, {"model": self.name, "settings": self.settings}
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Number of fitted parameters."""
+        return sum(getattr(self, name).size for name in self.fitted)
+
+    def _restore_fitted(self, saved: Saved) -> None:
+        arrays = read_arrays(saved.path)
+        for name in self.fitted:
+            setattr(self, name, arrays[name])
+
+
+def check_gray(gray: np.ndarray) -> np.ndarray:
+    """Return a gray image as float32, or raise a ValueError that says what is wrong with it."""
+    gray = np.asarray(gray)
+    if gray.ndim != 2:
+        raise ValueError(f"gray has shape {gray.shape}: a gray image is 2-D, (H, W); make one with to_gray(photo)")
+    if gray.dtype.kind != "f":
+        raise ValueError(f"gray is of type {gray.dtype}: convert 8-bit values with astype('float32') / 255 first")
+    if gray.size == 0 or not (gray.min() >= 0 and gray.max() <= 1):  # also false for NaN
+        raise ValueError("gray must hold finite values in [0, 1], and at least one")
+    return gray.astype(np.float32, copy=False)
+
+
+def check_photos(photos: np.ndarray, values: bool = True) -> np.ndarray:
+    """Return photos as float32, or raise a ValueError that says what is wrong; `values` are not checked if False."""
+    photos = np.asarray(photos)
+    if photos.ndim != 4 or photos.shape[-1] != 3 or len(photos) == 0:
+        raise ValueError(f"photos have shape {photos.shape}: they are (N, H, W, 3) with at least one photo")
+    if photos.dtype.kind != "f":
+        raise ValueError(f"photos are of type {photos.dtype}: convert 8-bit values with astype('float32') / 255 first")
+    if values and not (photos.min() >= 0 and photos.max() <= 1):  # also false for NaN
+        raise ValueError("photos must hold finite values in [0, 1]")
+    return photos.astype(np.float32, copy=False)

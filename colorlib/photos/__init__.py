@@ -1,0 +1,22 @@
+"""Collections of photographs: manifests, verified downloads, the split by photo, a cache.
+
+Photos are ``float32`` arrays of shape (N, H, W, 3), sRGB in [0, 1].
+"""
+
+from ..images import PhotoError
+from .downloads import PhotosUnavailable
+from .files import fetch_photos, missing_photos, usable_collection
+from .load import load_photos
+from .manifests import COLLECTIONS, Photo, list_photos
+
+__all__ = [
+    "COLLECTIONS",
+    "Photo",
+    "PhotoError",
+    "PhotosUnavailable",
+    "fetch_photos",
+    "list_photos",
+    "load_photos",
+    "missing_photos",
+    "usable_collection",
+]

@@ -1,0 +1,77 @@
+"""Photos as arrays: decoded once, resized, and cached by the hash of their files."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from .. import paths
+from ..images import PhotoError, read_square
+from .files import fetch_photos
+from .manifests import Photo, file_hash
+
+__all__ = ["load_photos"]
+
+CACHE_VERSION = 3  # change it when decoding or resizing changes, so that stale pixels are not used
+
+
+def load_photos(collection: str, size: int = 256, split: str | None = None) -> np.ndarray:
+    """Load the photos of a collection, each resized to a square of `size` pixels a side.
+
+    The whole photo is kept, its aspect ratio is not, as in the original report. Resized photos are cached in
+    ``data/cache`` by the hash of the original, so that only the first call decodes.
+
+    Parameters
+    ----------
+    collection, split
+        As in `list_photos`; the photos come in its order.
+    size : int
+        Side in pixels, at least 3.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, size, size, 3)
+        sRGB in [0, 1].
+
+    Raises
+    ------
+    PhotoError
+        If a file is not a photo, is truncated, or differs from its manifest.
+    PhotosUnavailable
+        As in `fetch_photos`.
+    """
+    if size < 3:
+        raise PhotoError(f"size {size} is too small: a 3×3 neighborhood needs at least 3 pixels a side")
+    files = {photo: path for photo, path in fetch_photos(collection).items() if split in (None, photo.split)}
+    with ThreadPoolExecutor() as pool:
+        pixels = list(pool.map(lambda item: _cached_square(item[0], item[1], size), files.items()))
+    if not pixels:
+        return np.empty((0, size, size, 3), np.float32)
+    photos = np.empty((len(pixels), size, size, 3), np.float32)
+    for photo, square in zip(photos, pixels, strict=True):
+        np.divide(square, np.float32(255), out=photo)
+    return photos
+
+
+def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
+    """Return a photo as uint8 of shape (size, size, 3), from the cache or decoded and put into it."""
+    cached = None
+    if photo.sha256:
+        cached = paths.CACHE / f"v{CACHE_VERSION}-{size}" / f"{photo.sha256}.npy"
+        if cached.is_file():
+            return np.load(cached)
+        if (digest := file_hash(path)) != photo.sha256:
+            raise PhotoError(
+                f"{path} is not the file that the manifest lists (SHA-256 {digest[:12]}…, expected "
+                f"{photo.sha256[:12]}…): delete it, so that it is downloaded again"
+            )
+    square = read_square(path, size)
+    if cached is not None:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        part = cached.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        with open(part, "wb") as file:
+            np.save(file, square)
+        part.replace(cached)
+    return square

@@ -1,0 +1,5 @@
+"""The report executed and published: ledger, runner, fingerprints, site. Imports no model and no score."""
+
+from .ledger import Run, read_ledger, start_run
+
+__all__ = ["Run", "read_ledger", "start_run"]

@@ -1,0 +1,279 @@
+"""The report's ledger: every number, table and figure that the write-up shows, and the notebook that made it.
+
+A notebook starts a `Run`, which knows the profile's settings, the photos and the output folder, and records its results
+under names that are unique over the whole report.
+"""
+
+import io
+import json
+import math
+import os
+import random
+import re
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import paths
+from ..photos import list_photos, load_photos, usable_collection
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["DEFAULT_COLLECTIONS", "PROFILES", "Run", "read_ledger", "read_settings", "start_run"]
+
+PROFILES = ("full", "smoke")
+#: The collection that a profile uses unless told otherwise.
+DEFAULT_COLLECTIONS = {"full": "unsplash36", "smoke": "bundled"}
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class Run:
+    """One notebook's part of a run of the report; see `start_run`.
+
+    Attributes
+    ----------
+    notebook : str
+        The notebook's name, such as ``"03_linear_regression"``.
+    profile : str
+        ``"full"`` or ``"smoke"``.
+    collection : str
+        The collection in use; ``"bundled"`` if the requested one is not available.
+    notice : str
+        One sentence on what is used instead of what was requested; otherwise empty.
+    settings : SimpleNamespace
+        The profile's numbers for this notebook, from ``notebooks/profiles.toml``.
+    folder : Path
+        Folder for all output of the run.
+    seed : int
+        Seed of everything random in this notebook.
+    """
+
+    def __init__(self, notebook: str, profile: str, collection: str, notice: str = "", seed: int = 0):
+        self.notebook, self.profile, self.collection, self.notice, self.seed = (
+            notebook,
+            profile,
+            collection,
+            notice,
+            seed,
+        )
+        self.settings = read_settings(notebook, profile)
+        self.folder = paths.run_folder(collection, profile)
+        self._figures = self.folder / "figures"
+
+    def load_photos(self, size: int, split: str) -> np.ndarray:
+        """Load one split of the run's collection; see `colorlib.photos.load_photos`."""
+        return load_photos(self.collection, size, split)
+
+    def photo_names(self, split: str) -> list[str]:
+        """Return the names of the photos that `load_photos` returns, in the same order."""
+        return [photo.name for photo in list_photos(self.collection, split)]
+
+    def record_number(self, name: str, value: Any, spec: str = "") -> Any:
+        """Record a number for the write-up.
+
+        Parameters
+        ----------
+        name : str
+            Lowercase letters, digits and ``_``; unique over the report.
+        value : float or int or str
+        spec : str
+            Format specification of the value in the write-up, such as ``".3f"``.
+
+        Returns
+        -------
+        float or int or str
+            The value itself.
+
+        Raises
+        ------
+        ValueError
+            If the name does not fit the write-up or belongs to another notebook, or the value is NaN or infinite.
+        """
+        if "-" in name:
+            raise ValueError(f"{name!r} can't name a number: the write-up would subtract; use '_' instead of '-'")
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name!r} is {value}: only finite numbers can be recorded")
+        self._enter("numbers", name, {"value": value, "text": format(value, spec)})
+        return value
+
+    def record_table(self, name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Record a table as ``tables/NAME.csv``, and return it for the notebook to show."""
+        self._enter("tables", name, {})
+        paths.write_whole(self._figures / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
+        return frame
+
+    def extend_table(self, name: str, frame: "pd.DataFrame", key: str) -> "pd.DataFrame":
+        """Add rows to a table that an earlier notebook recorded, which it remains a table of; return all rows.
+
+        Parameters
+        ----------
+        name : str
+        frame : pandas.DataFrame
+            New rows, with the table's columns.
+        key : str
+            Column that identifies rows: rows with the value of a new one are replaced, so that running a notebook twice
+            adds its rows once.
+
+        Raises
+        ------
+        ValueError
+            If no such table was recorded, or the columns differ.
+        """
+        import pandas as pd
+
+        file = self._figures / "tables" / f"{name}.csv"
+        if name not in read_ledger(self._figures)["tables"]:
+            raise ValueError(f"there is no table {name!r} to add rows to: run the notebook that records it first")
+        table = pd.read_csv(file)
+        if list(table.columns) != list(frame.columns):
+            raise ValueError(
+                f"rows with the columns {', '.join(map(str, frame.columns))} don't fit the table {name!r}, which has "
+                f"{', '.join(map(str, table.columns))}"
+            )
+        whole = pd.concat([table[~table[key].isin(frame[key])], frame], ignore_index=True)
+        paths.write_whole(file, whole.to_csv(index=False).encode())
+        return whole
+
+    def record_figure(self, name: str, figure: "Figure", alt: str) -> "_Picture":
+        """Record a figure as ``NAME.png``, and close it.
+
+        Parameters
+        ----------
+        name : str
+        figure : matplotlib.figure.Figure
+        alt : str
+            What the figure shows, in a sentence, for readers who can't see it.
+
+        Returns
+        -------
+        object
+            What the notebook displays: a JPEG of the figure, smaller than the PNG, with its alternative text.
+        """
+        import matplotlib.pyplot as plt
+        from PIL import Image
+
+        if not alt.strip():
+            raise ValueError(f"figure {name!r} has no alternative text: say in a sentence what it shows")
+        self._enter("figures", name, {"alt": alt})
+        drawn, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
+        figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
+        plt.close(figure)
+        picture = Image.open(drawn).convert("RGB")  # without matplotlib's unused alpha channel
+        picture.save(png, "PNG", optimize=True)
+        picture.save(jpeg, "JPEG", quality=85)
+        paths.write_whole(self._figures / f"{name}.png", png.getvalue())
+        return _Picture(jpeg.getvalue(), alt)
+
+    def model_path(self, name: str, suffix: str) -> Path:
+        """Return the path of a fitted model that later notebooks load."""
+        return self.folder / "models" / f"{name}{suffix}"
+
+    def begin(self) -> None:
+        """Make the run's folders, and drop what an earlier run of this notebook recorded."""
+        (self._figures / "tables").mkdir(parents=True, exist_ok=True)
+        (self.folder / "models").mkdir(exist_ok=True)
+        ledger = read_ledger(self._figures)
+        for kind, entries in ledger.items():
+            for name in [name for name, entry in entries.items() if entry["notebook"] == self.notebook]:
+                del entries[name]
+                if kind == "figures":
+                    (self._figures / f"{name}.png").unlink(missing_ok=True)
+                if kind == "tables":
+                    (self._figures / "tables" / f"{name}.csv").unlink(missing_ok=True)
+        self._write(ledger)
+
+    def _enter(self, kind: str, name: str, entry: dict) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} can't name a result: use lowercase letters, digits, '_' and '-'")
+        ledger = read_ledger(self._figures)
+        for entries in ledger.values():
+            if name in entries and entries[name]["notebook"] != self.notebook:
+                raise ValueError(f"{name!r} is already recorded by {entries[name]['notebook']}: choose another name")
+        ledger[kind][name] = entry | {"notebook": self.notebook}
+        self._write(ledger)
+
+    def _write(self, ledger: dict) -> None:
+        numbers = ledger["numbers"]
+        sources = {kind: dict(sorted(ledger[kind].items())) for kind in ("figures", "tables")}
+        for file, content in (("numbers.json", dict(sorted(numbers.items()))), ("sources.json", sources)):
+            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            paths.write_whole(self._figures / file, text.encode())
+
+
+class _Picture:
+    """A JPEG that Jupyter displays with an alternative text."""
+
+    def __init__(self, jpeg: bytes, alt: str):
+        self._jpeg, self._alt = jpeg, alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        import base64
+
+        data = {"image/jpeg": base64.b64encode(self._jpeg).decode(), "text/plain": self._alt}
+        return data, {"image/jpeg": {"alt": self._alt}}
+
+
+def start_run(notebook: str, profile: str | None = None, collection: str | None = None, seed: int = 0) -> Run:
+    """Start a notebook: choose the profile and the photos, set the seed and the style of figures.
+
+    Parameters
+    ----------
+    notebook : str
+        The notebook's name, such as ``"03_linear_regression"``.
+    profile : {"full", "smoke"}, optional
+        ``$COLORLIB_PROFILE`` by default, or ``"full"`` if that is not set.
+    collection : str, optional
+        As in `colorlib.photos.list_photos`; ``$COLORLIB_PHOTOS`` by default, or if that is not
+        set, ``"unsplash36"`` in the full profile and ``"bundled"`` in the smoke profile.
+    seed : int
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        If the profile or the collection is unknown, or the collection has no training photos.
+    """
+    profile = profile or os.environ.get("COLORLIB_PROFILE") or "full"
+    if profile not in PROFILES:
+        raise ValueError(f"unknown profile {profile!r}: use one of {', '.join(PROFILES)}")
+    collection = collection or os.environ.get("COLORLIB_PHOTOS") or DEFAULT_COLLECTIONS[profile]
+    collection, notice = usable_collection(collection)
+    if not list_photos(collection, "train"):
+        raise ValueError(f"the collection {collection!r} has no training photos: models are only tested on it")
+    random.seed(seed)
+    np.random.seed(seed)
+    from ..plots import use_style
+
+    use_style()
+    run = Run(notebook, profile, collection, notice, seed)
+    run.begin()
+    return run
+
+
+def read_settings(notebook: str, profile: str) -> SimpleNamespace:
+    """Read a notebook's numbers of one profile from ``notebooks/profiles.toml``.
+
+    Each entry is either one value for both profiles or a table ``{full = …, smoke = …}``.
+    """
+    with open(paths.PROFILES, "rb") as file:
+        section = tomllib.load(file).get(notebook, {})
+    chosen = {name: value[profile] if isinstance(value, dict) else value for name, value in section.items()}
+    return SimpleNamespace(**chosen)
+
+
+def read_ledger(figures: Path) -> dict[str, dict]:
+    """Read what a run recorded: ``{"numbers": …, "figures": …, "tables": …}``, each by name."""
+    ledger: dict[str, dict] = {"numbers": {}, "figures": {}, "tables": {}}
+    if (figures / "numbers.json").is_file():
+        ledger["numbers"] = json.loads((figures / "numbers.json").read_text("utf-8"))
+        ledger |= json.loads((figures / "sources.json").read_text("utf-8"))
+    return ledger

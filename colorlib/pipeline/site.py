@@ -1,0 +1,123 @@
+"""The HTML site, built from the write-up, the executed notebooks and what they recorded; nothing is executed here."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .. import paths
+from .color_page import write_color_page
+from .ledger import read_ledger
+from .notebooks import read_notebook, read_notebooks, with_outputs, write_notebook
+from .packages import package_versions
+
+__all__ = ["build_site"]
+
+
+def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
+    """Build the site, whole or not at all; do nothing where it is up to date.
+
+    Parameters
+    ----------
+    notebooks : Path
+        Folder of the executed notebooks.
+    figures : Path
+        Folder with the ledger, the figures and the tables.
+    folder : Path
+        Folder for the site, ``site/``, and for all that it is built from, ``site-src/``.
+
+    Returns
+    -------
+    Path
+        The site's first page.
+
+    Raises
+    ------
+    RuntimeError
+        If notebooks or results are missing, or Sphinx warns of anything.
+    """
+    source, site, part = folder / "site-src", folder / "site", folder / "site.part"
+    _stage(notebooks, figures, source)
+    state, fingerprint = folder / "site.sha256", _hash_folder(source)
+    index = site / "index.html"
+    if index.is_file() and state.is_file() and state.read_text() == fingerprint:
+        return index
+    shutil.rmtree(part, ignore_errors=True)
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-b",
+        "html",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-E",
+        "-d",
+        str(folder / "doctrees"),
+        str(source),
+        str(part),
+    ]
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        shutil.rmtree(part, ignore_errors=True)
+        print(done.stderr, file=sys.stderr)
+        raise RuntimeError(
+            f"the site was not built: fix what Sphinx reports above, in {paths.REPORT.name}/ or in the notebooks"
+        )
+    if (page := source / "page").is_dir():  # replaces color-your-photo.md, which Sphinx needs to link to the page
+        shutil.copytree(page, part, dirs_exist_ok=True)
+    state.unlink(missing_ok=True)
+    shutil.rmtree(site, ignore_errors=True)
+    part.rename(site)
+    paths.write_whole(state, fingerprint.encode())
+    return index
+
+
+def _stage(notebooks: Path, figures: Path, source: Path) -> None:
+    """Collect all that the site is built from in one folder."""
+    ledger = read_ledger(figures)
+    if not ledger["figures"]:
+        raise RuntimeError(f"{figures} holds no results: run `make report` first")
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__", "colorize"))
+    if (timings := paths.BENCHMARKS.parent / "README.md").is_file():
+        shutil.copy(timings, source / "speed.md")
+    shutil.copytree(figures, source / "figures")
+    (source / "extra" / "figures").mkdir(parents=True)
+    for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is
+        shutil.copy(page, source / "extra" / "figures")
+    write_color_page(source / "page")
+    for name, notebook in read_notebooks().items():
+        file = notebooks / f"{name}.ipynb"
+        if not file.is_file():
+            raise RuntimeError(f"notebook {name} has not been executed: run `make report` first")
+        merged = with_outputs(notebook, read_notebook(file))
+        write_notebook(source / "downloads" / file.name, merged)
+        write_notebook(source / "notebooks" / file.name, _as_page(merged, name))
+
+
+def _as_page(notebook: dict, name: str) -> dict:
+    """Return a notebook as the site shows it: pictures with alternative texts, and a link to download the notebook."""
+    cells = []
+    for cell in notebook["cells"]:
+        alts = [output.get("metadata", {}).get("image/jpeg", {}).get("alt") for output in cell.get("outputs", [])]
+        if any(alts):
+            cell = cell | {"metadata": cell["metadata"] | {"mystnb": {"image": {"alt": next(filter(None, alts))}}}}
+        cells.append(cell)
+    link = f"[Download this notebook](path:../downloads/{name}.ipynb) to run and change it."
+    cells.insert(1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link})
+    return notebook | {"cells": cells}
+
+
+def _hash_folder(folder: Path) -> str:
+    digest = hashlib.sha256(json.dumps(package_versions()).encode())
+    for file in sorted(
+        path for path in [*folder.rglob("*"), *(paths.ROOT / "colorlib").rglob("*.py")] if path.is_file()
+    ):
+        digest.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,59 @@
+"""Keras, imported where a network is first needed: it takes seconds, and predicting does without."""
+
+import faulthandler
+import logging
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+__all__ = ["EAGER_STEPS", "load_keras", "uses_xla"]
+
+EAGER_STEPS = 10  #: A training of so few steps is not compiled: that would take longer than the steps do.
+#: What TensorFlow writes to standard error, past its own log level, when it is imported.
+_NOTICE = re.compile(r"WARNING: All log messages before absl::InitializeLog|I0000 ")
+
+
+def load_keras() -> ModuleType:
+    """Import Keras without TensorFlow's notices, and return it."""
+    if "keras" not in sys.modules:
+        os.environ.setdefault(
+            "TF_CPP_MIN_LOG_LEVEL", "3"
+        )  # read when TensorFlow loads: it calls missing features errors
+        # It warns when the same function is compiled again and again, as where several networks are used in turn.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        with _without_notices():
+            import keras
+    import keras
+
+    return keras
+
+
+def uses_xla() -> bool:
+    """Tell whether to compile with XLA: JAX is made for it; on a CPU, TensorFlow's own convolutions are faster."""
+    return load_keras().backend.backend() == "jax"
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Hold back what is written to standard error and pass on all but the notices; a crash is reported at once."""
+    kept = os.dup(2)
+    reports_crashes = faulthandler.is_enabled()
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        if not reports_crashes:
+            faulthandler.enable(kept)
+        try:
+            yield
+        finally:
+            if not reports_crashes:
+                faulthandler.disable()
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held.read().decode(errors="replace").splitlines():
+                if not _NOTICE.match(line):
+                    print(line, file=sys.stderr)
