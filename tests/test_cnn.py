@@ -13,7 +13,7 @@ from colorlib.photos import load_photos
 from colorlib.training import cosine_rate
 from conftest import count_steps, kill_at_checkpoint
 
-SMALL = {"filters": 4, "iterations": 6}  # so few that they are not compiled
+SMALL = {"filters": 4, "iterations": 4}  # so few that they are not compiled
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +104,9 @@ def test_learns_from_flipped_and_jittered_photos_without_changing_them(photos):
 def test_observes_and_shows_what_its_layers_put_out(photos):
     gray = to_gray(photos[0])
     model = CNN(**SMALL).fit(
-        photos, observe=lambda model, i: {"ab": model.predict_ab(gray)}, observe_at=(1, 6), progress=False
+        photos, observe=lambda model, i: {"ab": model.predict_ab(gray)}, observe_at=(1, 4), progress=False
     )
-    first, last = (model.history_.observations[iteration]["ab"] for iteration in (1, 6))
+    first, last = (model.history_.observations[iteration]["ab"] for iteration in (1, 4))
     assert len(model.history_.observations) == 2 and np.abs(first - last).max() > 0.1
     np.testing.assert_allclose(last, model.predict_ab(gray), atol=0.02)  # since then, weights were rounded
     maps = model.feature_maps(gray, ["quarter", "thirtysecond"])

@@ -16,6 +16,7 @@ from colorlib.models.mlp import MLP, WIDTHS
 from colorlib.photos import load_photos
 
 SMALL = {"widths": (16, 16), "batch": 64, "epochs": 3}
+TINY = {"widths": (16, 16), "batch": 128, "epochs": 3, "rows": 300}  # so few steps that they are not compiled
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_coloring_takes_a_and_b_of_the_predicted_color(fitted, photos):
 
 
 def test_trained_again_it_predicts_anew(photos):
-    model, gray = MLP(**SMALL).fit(photos[:1]), to_gray(photos[1])
+    model, gray = MLP(**TINY).fit(photos[:1]), to_gray(photos[1])
     before = model.predict(gray)
     assert np.abs(model.fit(1 - photos[:1]).predict(gray) - before).max() > 0.01
 
@@ -101,7 +102,7 @@ def test_trained_again_it_predicts_anew(photos):
     ],
 )
 def test_every_choice_trains(photos, options):
-    model = MLP(**(SMALL | options), rows=300).fit(photos[:2])
+    model = MLP(**TINY | options).fit(photos[:2])
     assert np.isfinite(model.history_["loss"]).all()
     assert model.history_["loss"][-1] < model.history_["loss"][0]
 

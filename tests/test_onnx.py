@@ -118,7 +118,7 @@ def test_the_shipped_network_colors_as_in_keras():
 
 @pytest.mark.parametrize("activation, center", [("relu", True), ("sigmoid", True), ("tanh", False)])
 def test_a_perceptron_predicts_as_in_keras(photos, activation, center):
-    model = MLP(widths=(16, 8), activation=activation, center=center, rows=500, epochs=2, batch=64).fit(photos)
+    model = MLP(widths=(16, 8), activation=activation, center=center, rows=500, epochs=2, batch=128).fit(photos)
     network = model.build()
     network.set_weights(model.weights_)
     patches = gray_patches(to_gray(photos[0]), center)[:1000]
