@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import platform
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -118,14 +119,16 @@ def colorize_linear_peer() -> Callable:
 
 def colorize_mlp() -> Callable:
     # Fitted in another process, as a user's is: training takes memory that is not to be counted.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        model = pool.submit(fitted_mlp).result()
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        file = Path(folder) / "mlp.onnx"
+        pool.submit(fit_mlp, file).result()
+        model = MLP.load(file)
     gray = large_gray()
     return lambda: model.colorize(gray).shape
 
 
-def fitted_mlp() -> MLP:
-    return MLP(epochs=1, rows=3200).fit(one_photo()[None])
+def fit_mlp(file: Path) -> None:
+    MLP(epochs=1, rows=3200).fit(one_photo()[None]).save(file)
 
 
 def colorize_mlp_peer() -> Callable:
