@@ -1,8 +1,8 @@
 """colorlib: grayscale photographs colored, and the library behind the report on how well that can be done.
 
 What a student reads is `color`, `images`, `photos`, `training`, `models`, `scores` and `plots`, in the order in which
-data flows. `commands` and `pipeline` are the machinery: the command line, and what executes and publishes the report.
-Nothing heavy is imported here, so that ``import colorlib`` takes milliseconds.
+data flows. `widgets`, `commands` and `pipeline` are the machinery: for notebooks, for the command line, and what
+executes and publishes the report. Nothing heavy is imported here, so that ``import colorlib`` takes milliseconds.
 """
 
 from pathlib import Path

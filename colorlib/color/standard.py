@@ -29,9 +29,9 @@ __all__ = [
 #: Linear sRGB to CIE XYZ, IEC 61966-2-1.
 XYZ_FROM_RGB = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float32)
 RGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_RGB.astype(np.float64)).astype(np.float32)
-#: XYZ of RGB = (1, 1, 1): D65. Taken from the matrix itself, so that a gray pixel has a = b = 0 exactly.
+#: White, D65, as the XYZ of RGB = (1, 1, 1). Taken from the matrix itself, so that a gray pixel has a = b = 0 exactly.
 WHITE = XYZ_FROM_RGB.sum(axis=1)
-#: Weights of R', G', B' in luma, ITU-R BT.601: what most programs call "grayscale".
+#: Weights of R', G', B' in the luma of ITU-R BT.601, which most programs call "grayscale".
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 #: CIELAB's cube root continues as a straight line below the cube of this.
 DELTA = 6 / 29

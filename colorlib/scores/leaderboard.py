@@ -19,7 +19,7 @@ from .metrics import HIGHEST_PSNR, inverse_prior, psnr, score_photo
 
 __all__ = ["SPLITS", "Split", "bootstrap_interval", "evaluate", "leaderboard", "load_splits"]
 
-#: Split of the leaderboard → collection (None: the one that the models were trained on) and split of its manifest.
+#: Split of the leaderboard → collection (None for the one that the models were trained on) and split of its manifest.
 SPLITS: dict[str, tuple[str | None, str]] = {
     "train": (None, "train"),
     "test": (None, "test"),

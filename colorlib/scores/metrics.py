@@ -31,11 +31,11 @@ __all__ = [
     "ssim",
 ]
 
-#: Peak for PSNR in a,b: the width of [-110, 110], which contains a* and b* of every sRGB color.
+#: Peak for PSNR in a,b, the width of [-110, 110], which contains a* and b* of every sRGB color.
 AB_PEAK = 220.0
 #: A color counts as having a hue from this chroma, C* = √(a² + b²), on; below, it looks gray.
 MIN_CHROMA = 5.0
-#: `score_photo` returns this for a higher or infinite PSNR: the rounding error of an 8-bit file is at 59 dB.
+#: `score_photo` returns this for a higher or infinite PSNR; the rounding error of an 8-bit file is at 59 dB.
 HIGHEST_PSNR = 60.0
 #: Side of the a,b bins whose prior rebalances AuC, as in Zhang et al. 2016.
 BIN_SIZE = 10
