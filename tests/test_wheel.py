@@ -69,13 +69,25 @@ def wheel(tmp_path_factory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-@pytest.fixture(scope="module", params=[sys.executable, "python3.13"], ids=["this Python", "python3.13"])
+def find_python(version: str) -> str | None:
+    """A Python of this version that can make environments; pyenv's shims don't run unless a version is selected."""
+    candidates = [f"python{version}"]
+    if shutil.which("pyenv"):
+        known = run("pyenv", "versions", "--bare", cwd=ROOT).stdout.split()
+        chosen = [name for name in known if name.startswith(f"{version}.")]
+        candidates += [f"{run('pyenv', 'prefix', name, cwd=ROOT).stdout.strip()}/bin/python" for name in chosen]
+    usable = [name for name in candidates if shutil.which(name)]
+    return next((name for name in usable if run(name, "-c", "import ensurepip", cwd=ROOT).returncode == 0), None)
+
+
+@pytest.fixture(scope="module", params=["this Python", "3.13"])
 def installed(request, wheel, tmp_path_factory) -> Path:
     """The folder of the programs of a new environment in which the wheel and what it needs are installed."""
     folder = tmp_path_factory.mktemp("installed")
-    if not shutil.which(request.param) or run(request.param, "-c", "import ensurepip", cwd=folder).returncode:
-        pytest.skip(f"there is no {request.param} that can make environments")
-    run_well(request.param, "-m", "venv", folder / "venv", cwd=folder)
+    python = sys.executable if request.param == "this Python" else find_python(request.param)
+    if python is None:
+        pytest.skip(f"there is no Python {request.param} that can make environments")
+    run_well(python, "-m", "venv", folder / "venv", cwd=folder)
     programs = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     pip = (programs / "python", "-m", "pip", "--disable-pip-version-check")
     download = (*pip, "download", "--quiet", "--retries", "1", "--constraint", ROOT / "constraints.txt")
