@@ -2,19 +2,14 @@
 
 import base64
 import io
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
+from chromium import start_chromium, wait_for
 from PIL import Image
 
 from colorlib.photos import fetch_photos
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 
 #: Runs statements with the arrays that Python sends as `values`, and sends back the array that they return.
 CALL = """
@@ -119,42 +114,9 @@ class Browser:
         return file.read_bytes()
 
 
-def wait_for(condition, seconds: float = 20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain")
-        time.sleep(0.02)
-    return found
-
-
 def open_browser(page: Path, folder: Path) -> Iterator[Browser]:
     """Start a browser that keeps its files in a folder and shows the page; stop it in the end."""
-    if BROWSER is None or DRIVER is None:
-        pytest.skip("no chromium with chromedriver on this machine: the page can't be driven")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        "--window-size=1000,900",
-        f"--user-data-dir={folder / 'profile'}",
-    ):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder / "saved")})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
+    driver = start_chromium(folder)
     browser = Browser(driver, page, folder / "saved")
     browser.open()
     yield browser

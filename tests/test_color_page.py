@@ -12,7 +12,8 @@ import time
 
 import numpy as np
 import pytest
-from color_page_browser import difference, encoded, open_browser, photo, rgba, wait_for
+from chromium import wait_for
+from color_page_browser import difference, encoded, open_browser, photo, rgba
 from PIL import Image
 
 from colorlib import paths

@@ -4,12 +4,12 @@ import asyncio
 import csv
 import json
 import re
-import shutil
 import time
 from collections import Counter
 
 import numpy as np
 import pytest
+from chromium import start_chromium, wait_for
 
 from colorlib.color import rgb_to_lab, to_gray
 from colorlib.models import model_class
@@ -17,9 +17,6 @@ from colorlib.photos import load_photos
 from colorlib.scores import real_or_fake
 from colorlib.scores.fool_rate import fool_rate, read_answers
 from colorlib.scores.metrics import ab_error
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -84,35 +81,9 @@ def test_noise_that_jpeg_cannot_make_small_is_refused(tmp_path):
 
 @pytest.fixture
 def browser(tmp_path):
-    if BROWSER is None or DRIVER is None:
-        pytest.skip("no chromium with chromedriver on this machine: the page can't be driven")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--window-size=900,700",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path / "saved")})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(30)
+    driver = start_chromium(tmp_path)
     yield driver
     driver.quit()
-
-
-def wait_for(condition, seconds: float = 20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain")
-        time.sleep(0.02)
-    return found
 
 
 @pytest.mark.slow
