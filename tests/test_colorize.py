@@ -16,7 +16,7 @@ import colorlib
 from colorlib import paths
 from colorlib.cli import main
 from colorlib.color import merge_lab, rgb_to_lab, split_lab, to_gray
-from colorlib.commands.colorize import SHEET_GAP, SHEET_TITLE
+from colorlib.commands._sheet import SHEET_GAP, SHEET_TITLE
 from colorlib.commands.score import score_files
 from colorlib.images import Metadata, PhotoError, read_image, write_image
 from colorlib.models import find_model, model_class, saved_models
@@ -487,7 +487,7 @@ def test_score_of_two_folders(photo, tmp_path, capsys):
 def test_scores_of_files_are_rows_of_the_leaderboards_scores(photo, tmp_path):
     write_image(tmp_path / "true.png", photo, bits=16)
     write_image(tmp_path / "half.png", merge_lab(*half_as_colorful(photo))[0], bits=16)
-    rows = score_files(tmp_path / "true.png", tmp_path / "half.png", pytest.fail)
+    rows = list(score_files([(tmp_path / "true.png", tmp_path / "half.png")], pytest.fail))
     assert [(row["photo"], row["version"]) for row in rows] == [("true.png", "predicted"), ("true.png", "gray")]
     true, predicted = (read_image(tmp_path / f"{name}.png").rgb() for name in ("true", "half"))
     expected = score_photo(true, predicted)
