@@ -136,8 +136,8 @@ class Targets:
             raise PhotoError(f"{job.source} would replace {path}, which this call reads: choose another output")
         if path in self._written:  # by another name, on a file system that takes A.jpg and a.jpg for the same
             raise _like_another(job, path)
-        if self._keep and path.is_file() and path.stat().st_size > 0:
-            return False
+        if self._keep and path.is_file():
+            return path.stat().st_size == 0  # of an empty file, there is nothing to keep
         if not self._overwrite:
             raise PhotoError(f"{path} exists: choose another output, or add --overwrite")
         return True

@@ -63,7 +63,8 @@ def _matching(pattern: Path) -> Iterator[Path]:
     wants_hidden = any(part.startswith(".") for part in parts if part not in named)
     for file in Path(pattern.anchor).glob(os.path.join(*parts)):
         hidden = any(part.startswith(".") for part in file.parts if part not in named)
-        if _is_image(file.name, wants_hidden) and (wants_hidden or not hidden) and not os.path.isdir(file):
+        is_other = os.path.exists(file) and not os.path.isfile(file)
+        if _is_image(file.name, wants_hidden) and (wants_hidden or not hidden) and not is_other:
             yield file
 
 
