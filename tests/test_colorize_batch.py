@@ -572,7 +572,8 @@ def test_what_a_killed_process_left_goes_and_what_others_write_stays(photo, mode
     others.append(re.sub("colorlib-[0-9a-f]{8}", "colorlib-00000000", leftovers[0]))  # of another machine
     for name in leftovers + others:
         (tmp_path / "out" / name).write_bytes(b"half")
-    colorize(model, tmp_path / "x.png", "-o", tmp_path / "out")
+    (tmp_path / "out" / "x.png").write_bytes(b"there")  # and nothing is to be done
+    colorize(model, tmp_path / "x.png", "-o", tmp_path / "out", "--skip-existing")
     assert contents(tmp_path / "out").keys() == {"x.png", *others}
 
 

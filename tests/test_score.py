@@ -187,6 +187,16 @@ def test_a_table_that_cannot_be_written_is_one_line_after_the_scores(photo, tmp_
     assert "60.000" in said.out and f"{tmp_path / 'folder'} can't be written (Is a directory)" in said.err
 
 
+def test_a_long_name_does_not_widen_the_table_and_a_link_to_nothing_is_named(photo, tmp_path, capsys):
+    write_image(tmp_path / f"{'n' * 200}.png", photo)
+    if os.name != "nt":
+        (tmp_path / "gone.png").symlink_to("nowhere.png")
+    assert main(["score", str(tmp_path), str(tmp_path)]) == (os.name != "nt")
+    said = capsys.readouterr()
+    assert max(map(len, said.out.splitlines())) < 110 and said.out.splitlines()[1].startswith("n" * 39 + "…  ")
+    assert all("gone.png is a link to nowhere.png, which does not exist" in line for line in said.err.splitlines())
+
+
 # What counts
 
 

@@ -168,6 +168,8 @@ def _colorize_jobs(
     jobs: Sequence[Job], targets: Targets, model: str | None, chroma: float, size: int | None
 ) -> Iterator[Outcome]:
     waiting = []
+    if jobs:
+        discard_parts(jobs[0].target.parent)
     for job in jobs:  # all that can be told before the first is colored, which may take hours
         try:
             if reason := missing(job.source):
@@ -205,7 +207,6 @@ def _make_folder(folder: Path) -> None:
         raise ValueError(f"{folder} can't be made ({error.strerror}): choose another output") from error
     if not os.access(folder, os.W_OK):
         raise ValueError(f"{folder} can't be written to: choose another output")
-    discard_parts(folder)
 
 
 def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: float, size: int | None) -> Outcome:

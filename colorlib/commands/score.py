@@ -15,7 +15,7 @@ from ..images import SUFFIXES, PhotoError, read_image
 from ..paths import write_whole
 from ..scores.metrics import score_photo
 from ..training.progress import progress_bar
-from .inputs import FileSet, list_images, one_line, print_error
+from .inputs import FileSet, list_images, missing, one_line, print_error
 
 __all__ = ["pair_files", "score", "score_files", "summary"]
 
@@ -25,6 +25,7 @@ Key = Callable[[Path], str]
 
 #: The columns that `summary` shows.
 SHOWN = ["psnr_rgb", "ssim", "delta_e_mean", "colorfulness_gap", "auc"]
+LONGEST_LABEL = 40  # letters
 
 
 def score(true: str, predicted: str, table: str | None = None) -> int:
@@ -193,7 +194,7 @@ def score_files(pairs: Sequence[Pair], on_error: Callable[[Exception], None]) ->
 def summary(rows: Sequence[Row]) -> str:
     """Lay out the scores of photos, their mean, and what leaving the photos gray would score, as a small table."""
     predicted = [row for row in rows if row["version"] == "predicted"]
-    lines = [(one_line(row["photo"]), [float(row[name]) for name in SHOWN]) for row in predicted]
+    lines = [(_short(str(row["photo"])), [float(row[name]) for name in SHOWN]) for row in predicted]
     if len(predicted) > 1:
         lines.append(("mean", _means(predicted)))
     lines.append(("mean, left gray", _means([row for row in rows if row["version"] == "gray"])))
@@ -205,11 +206,20 @@ def summary(rows: Sequence[Row]) -> str:
     return "\n".join(table)
 
 
+def _short(name: str) -> str:
+    """Cut a name that would make the table wider than a terminal; the CSV file has it whole."""
+    line = one_line(name)
+    return line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"
+
+
 def _means(rows: Sequence[Row]) -> list[float]:
     return [float(np.mean([row[name] for row in rows])) for name in SHOWN]
 
 
 def _score_pair(true_file: Path, predicted_file: Path) -> list[Row]:
+    for file in (true_file, predicted_file):
+        if reason := missing(file):
+            raise PhotoError(reason)
     true_image, predicted_image = read_image(true_file), read_image(predicted_file)
     opacity = true_image.opacity()
     shapes = [image.pixels.shape[:2] for image in (true_image, predicted_image)]
