@@ -2,6 +2,7 @@
 """The command line's arguments; what the commands do is in `colorlib.commands` and `colorlib.pipeline`."""
 
 import argparse
+import io
 import os
 import sys
 import textwrap
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     int
         The exit status: 0 where all went well, 1 where something failed, 130 where it was interrupted.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a file's name may be in no character set
     parser = _parser()
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
         _complete(parser)
@@ -85,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         ".commands.colorize:colorize",
         "color photos of your own",
         "  colorlib colorize old-photo.jpg -o colored.jpg\n"
-        "  colorlib colorize scans/ 'album/*.tif' -o colored/ --compare --chroma 1.2",
+        "  colorlib colorize scans/ 'album/*.tif' -o colored/ --compare --chroma 1.2\n"
+        "  colorlib colorize scans/ -o colored/ --skip-existing --log colored.txt",
     )
     command.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns such as 'scans/*.png'")
     command.add_argument("-o", "--output", required=True, metavar="OUT", help="a file (for one input) or a folder")
@@ -97,7 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also write NAME-compare.jpg: gray, colorized and, if it had colors, true side by side",
     )
-    command.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    existing = command.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="keep outputs that exist, make those that are missing"
+    )
+    command.add_argument("--log", metavar="FILE", help="add a line for each photo to this file: what became of it, why")
 
     command = add(
         "score",

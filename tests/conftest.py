@@ -9,7 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from colorlib.cli import main
+from colorlib.models import model_class
+from colorlib.photos import load_photos
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMETERS = "profile = None\ncollection = None"
@@ -39,6 +44,41 @@ The line.
 notebooks/*
 ```
 """
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return load_photos("bundled", 96, "test")[0, :64]  # 64×96, so that sides can't be mistaken
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> str:
+    """A fitted model that colors in no time."""
+    path = tmp_path_factory.mktemp("model") / "linear.npz"
+    model_class("linear")().fit(load_photos("bundled", 64, "train")).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def refused(model, capsys):
+    """Color what must be refused; return the lines on stderr."""
+
+    def run(*arguments: object) -> list[str]:
+        assert main(["colorize", "--model", model, *map(str, arguments)]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert lines and all(line.startswith("error: ") for line in lines)
+        return lines
+
+    return run
+
+
+def colorize(model: str, *arguments: object) -> None:
+    assert main(["colorize", "--model", model, *map(str, arguments)]) == 0
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What the files of a folder hold, by their names."""
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
 
 
 def run_colorlib(*arguments: str, root: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:

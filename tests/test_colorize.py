@@ -15,53 +15,21 @@ from PIL import Image, ImageCms
 import colorlib
 from colorlib import paths
 from colorlib.cli import main
-from colorlib.color import merge_lab, rgb_to_lab, split_lab, to_gray
-from colorlib.commands.colorize import SHEET_GAP, SHEET_TITLE
-from colorlib.commands.score import score_files
+from colorlib.color import rgb_to_lab, to_gray
+from colorlib.commands._sheet import SHEET_GAP, SHEET_TITLE
 from colorlib.images import Metadata, PhotoError, read_image, write_image
-from colorlib.models import find_model, model_class, saved_models
-from colorlib.photos import load_photos
-from colorlib.scores.metrics import score_photo
-from conftest import ROOT, environment
+from colorlib.models import find_model, saved_models
+from conftest import ROOT, colorize, environment
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 #: A profile whose gray is much darker than sRGB's at the same value.
 DARK_GRAY = imagecodecs.cms_profile("gray", whitepoint=[0.3127, 0.3290, 1.0], gamma=4.0)
 
 
-@pytest.fixture(scope="module")
-def photo() -> np.ndarray:
-    return load_photos("bundled", 96, "test")[0, :64]  # 64×96, so that sides can't be mistaken
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("model") / "linear.npz"
-    model_class("linear")().fit(load_photos("bundled", 64, "train")).save(path)
-    return str(path)
-
-
 @pytest.fixture
 def nothing_fitted(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
     monkeypatch.setattr(paths, "WEIGHTS", tmp_path / "weights")
-
-
-@pytest.fixture
-def refused(model, capsys):
-    """Color what must be refused; return the lines on stderr."""
-
-    def run(*arguments: object) -> list[str]:
-        assert main(["colorize", "--model", model, *map(str, arguments)]) == 1
-        lines = capsys.readouterr().err.splitlines()
-        assert lines and all(line.startswith("error: ") for line in lines)
-        return lines
-
-    return run
-
-
-def colorize(model: str, *arguments: object) -> None:
-    assert main(["colorize", "--model", model, *map(str, arguments)]) == 0
 
 
 def as_bytes(photo: np.ndarray) -> np.ndarray:
@@ -350,33 +318,6 @@ def test_a_folder_or_pattern_without_photos_and_a_missing_file(refused, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_that_exists_needs_overwrite(photo, model, refused, tmp_path):
-    write_image(tmp_path / "in.png", photo)
-    (tmp_path / "out.png").write_bytes(b"precious")
-    (line,) = refused(tmp_path / "in.png", "-o", tmp_path / "out.png")
-    assert f"{tmp_path / 'out.png'} exists: choose another output, or add --overwrite" in line
-    assert (tmp_path / "out.png").read_bytes() == b"precious"
-    colorize(model, tmp_path / "in.png", "-o", tmp_path / "out.png", "--overwrite")
-    assert read_image(tmp_path / "out.png").has_color()
-
-
-def test_a_photo_is_never_replaced_by_its_own_colors(photo, refused, tmp_path):
-    write_image(tmp_path / "in.png", photo)
-    before = (tmp_path / "in.png").read_bytes()
-    (line,) = refused(tmp_path / "in.png", "-o", tmp_path, "--overwrite")
-    assert "would be replaced by its own colorization" in line
-    assert (tmp_path / "in.png").read_bytes() == before
-
-
-def test_two_photos_of_one_name_do_not_replace_each_other(photo, refused, tmp_path):
-    for folder in "ab":
-        write_image(tmp_path / folder / "same.png", photo)
-    (line,) = refused(tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out")
-    assert f"{tmp_path / 'b' / 'same.png'} would go to {tmp_path / 'out' / 'same.png'}, like another photo" in line
-    (line,) = refused(tmp_path / "a", tmp_path / "b", "-o", tmp_path / "out.png")
-    assert "2 photos can't all be written to" in line and "give a folder" in line
-
-
 def test_an_output_that_cannot_be_written(photo, refused, tmp_path):
     write_image(tmp_path / "in.png", photo)
     (tmp_path / "file").write_text("no folder")
@@ -388,20 +329,6 @@ def test_an_output_that_cannot_be_written(photo, refused, tmp_path):
     with pytest.raises(PhotoError, match="taken.png can't be written"):
         write_image(tmp_path / "taken.png", photo)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "in.png", "taken.png"]
-
-
-def test_a_full_disk_leaves_nothing_half_written(photo, refused, tmp_path, monkeypatch):
-    write_image(tmp_path / "in.png", photo)
-
-    def half_written(part, content):
-        with open(part, "wb") as file:
-            file.write(content[: len(content) // 2])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(type(tmp_path), "write_bytes", half_written)
-    (line,) = refused(tmp_path / "in.png", "-o", tmp_path / "out.png")
-    assert "out.png can't be written (No space left on device)" in line
-    assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
 
 
 def test_a_jpeg_cannot_hold_transparency(photo, model, refused, tmp_path):
@@ -467,57 +394,9 @@ def test_a_file_that_is_no_model_is_one_line(photo, tmp_path, capfd):
     assert not (tmp_path / "out.png").exists()
 
 
-# Scores
-
-
-def test_score_of_two_folders(photo, tmp_path, capsys):
-    gray = np.dstack([to_gray(photo)] * 3)
-    for name, predicted in (("perfect", photo), ("gray", gray)):
-        write_image(tmp_path / "true" / f"{name}.png", photo, bits=16)
-        write_image(tmp_path / "predicted" / f"{name}.tif", predicted, bits=16)
-    assert main(["score", str(tmp_path / "true"), str(tmp_path / "predicted"), "--csv", str(tmp_path / "all.csv")]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    table = {line[:16].strip(): line[16:].split() for line in lines[1:]}
-    psnr = {name: float(row[0]) for name, row in table.items()}
-    assert psnr["perfect.png"] == 60 and psnr["gray.png"] == pytest.approx(psnr["mean, left gray"], abs=0.002)
-    assert psnr["mean"] == pytest.approx((60 + psnr["gray.png"]) / 2, abs=0.001)
-    assert len((tmp_path / "all.csv").read_text().splitlines()) == 5
-
-
-def test_scores_of_files_are_rows_of_the_leaderboards_scores(photo, tmp_path):
-    write_image(tmp_path / "true.png", photo, bits=16)
-    write_image(tmp_path / "half.png", merge_lab(*half_as_colorful(photo))[0], bits=16)
-    rows = score_files(tmp_path / "true.png", tmp_path / "half.png", pytest.fail)
-    assert [(row["photo"], row["version"]) for row in rows] == [("true.png", "predicted"), ("true.png", "gray")]
-    true, predicted = (read_image(tmp_path / f"{name}.png").rgb() for name in ("true", "half"))
-    expected = score_photo(true, predicted)
-    del expected["out_of_gamut_pct"]  # which a file does not tell
-    assert {name: rows[0][name] for name in rows[0] if name not in ("photo", "version")} == expected
-    assert rows[1].keys() == rows[0].keys() and rows[1]["psnr_rgb"] < rows[0]["psnr_rgb"]
-
-
-def half_as_colorful(photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    lightness, ab = split_lab(photo)
-    return lightness, ab / 2
-
-
-def test_score_tells_what_it_cannot_score(photo, tmp_path, capsys):
-    write_image(tmp_path / "true" / "a.png", photo)
-    write_image(tmp_path / "true" / "b.png", photo)
-    write_image(tmp_path / "true" / "c.png", photo)
-    write_image(tmp_path / "predicted" / "a.png", photo[:50])
-    write_image(tmp_path / "predicted" / "b.png", photo)
-    assert main(["score", str(tmp_path / "true"), str(tmp_path / "predicted")]) == 1
-    missing, wrong_size = capsys.readouterr().err.splitlines()
-    assert "has no photo of its name" in missing and "c.png" in missing
-    assert "can't be scored" in wrong_size and "a.png" in wrong_size
-    for pair in (("true", "true/a.png"), ("true/a.png", "nowhere.png")):
-        assert main(["score", *(str(tmp_path / name) for name in pair)]) == 1
-
-
 def test_the_commands_as_a_user_runs_them(photo, model, tmp_path):
     write_image(tmp_path / "in.jpg", photo)
     command = [sys.executable, "-m", "colorlib", "colorize", "in.jpg", "gone.jpg", "-o", "out", "--model", model]
     done = subprocess.run(command, cwd=tmp_path, env=environment(ROOT), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and done.stdout == "1 colorized, in out\n"
+    assert done.returncode == 1 and done.stdout == "1 colorized, 0 skipped, 1 failed, in out\n"
     assert done.stderr == "error: gone.jpg does not exist: check the name\n"

@@ -1,39 +1,30 @@
 """Photos colored file by file, as ``colorlib colorize`` does it."""
 
-import io
+import errno
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
-from ..images import MAX_PIXELS, SUFFIXES, ImageFile, PhotoError, image_format, read_image, resize_image, write_image
+from ..images import MAX_PIXELS, PhotoError, read_image, resize_image, write_image
 from ..models import Colorizer, find_model, load_model
-from ..paths import write_whole
+from ..paths import discard_parts, write_whole
 from ..training.progress import progress_bar
-from .inputs import list_images, print_error
+from ._log import Log
+from ._sheet import Sheet, scaled
+from ._targets import Job, Targets, plan_jobs
+from .inputs import list_images, missing, one_line, print_error
 
-__all__ = ["colorize", "colorize_files"]
+__all__ = ["Outcome", "colorize", "colorize_files"]
 
 CHROMA_RANGE = (0, 1.5)
 SMALLEST_SIDE = 16
-SHEET_PANEL = 640  # pixels of the longer side of a photo on a side-by-side sheet
-SHEET_TITLE, SHEET_GAP = 44, 12  # pixels: height of the titles, space between panels
+DISK_IS_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-
-@dataclass(frozen=True)
-class _Job:
-    """One file to color: its path, that of its colored version, and that of the side-by-side sheet, if any."""
-
-    source: Path
-    target: Path
-    sheet: Path | None
-
-    @property
-    def outputs(self) -> list[Path]:
-        return [self.target] if self.sheet is None else [self.target, self.sheet]
+Status = Literal["colorized", "skipped", "failed"]
+#: What became of one photo, and a line of text that says so.
+Outcome = tuple[Status, str]
 
 
 def colorize(
@@ -45,24 +36,75 @@ def colorize(
     size: int | None = None,
     compare: bool = False,
     overwrite: bool = False,
+    skip_existing: bool = False,
+    log: str | None = None,
 ) -> int:
     """Color image files and report on the terminal; see `colorize_files`.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Files, folders (the photos directly in them) and glob patterns.
+    output, model, chroma, size, compare, overwrite, skip_existing
+        As in `colorize_files`.
+    log : str, optional
+        File to which a line is added for each photo: when, what became of it, and why.
 
     Returns
     -------
     int
         The exit status: 1 where a file could not be colored.
+
+    Raises
+    ------
+    ValueError
+        If an option, the output, the model or the log can't be used, or the disk is full.
     """
-    colorized, failed = colorize_files(
-        inputs, output, model, chroma=chroma, size=size, compare=compare, overwrite=overwrite, on_error=print_error
+    counts: Counter[Status] = Counter()
+    not_found: list[Exception] = []
+    sources = list_images(inputs, not_found.append)
+    outcomes = colorize_files(
+        sources,
+        output,
+        model,
+        chroma=chroma,
+        size=size,
+        compare=compare,
+        overwrite=overwrite,
+        skip_existing=skip_existing,
     )
-    if colorized:
-        print(f"{colorized} colorized, in {output}")
-    return 1 if failed else 0
+    with Log(log, [*sources, *_model_file(model)]) as lines:
+
+        def note(status: Status, text: str) -> None:
+            counts[status] += 1
+            lines.add(status, text)
+            if status == "failed":
+                print_error(text)
+
+        try:
+            for error in not_found:
+                note("failed", str(error))
+            for status, text in outcomes:
+                note(status, text)
+        except BaseException as error:
+            lines.add("stopped", str(error) or "interrupted")
+            raise
+        finally:  # after Ctrl-C or on a full disk, too
+            summary = f"{_summary(counts)}, in {one_line(output)}"
+            lines.add("end", summary)
+            if counts["colorized"] or counts.total() > 1:
+                print(summary)
+    return 1 if counts["failed"] else 0
+
+
+def _summary(counts: Counter[Status]) -> str:
+    if counts["colorized"] == counts.total():
+        return f"{counts['colorized']} colorized"
+    return f"{counts['colorized']} colorized, {counts['skipped']} skipped, {counts['failed']} failed"
 
 
 def colorize_files(
-    inputs: Sequence[str],
+    sources: Sequence[Path],
     output: str,
     model: str | None = None,
     *,
@@ -70,18 +112,19 @@ def colorize_files(
     size: int | None = None,
     compare: bool = False,
     overwrite: bool = False,
-    on_error: Callable[[Exception], None],
-) -> tuple[int, int]:
+    skip_existing: bool = False,
+) -> Iterator[Outcome]:
     """Color image files; one that can't be used does not stop the others.
 
-    Format, bits per channel, opacity and metadata are kept; colors that a file has are dropped.
+    Format, bits per channel, opacity and metadata are kept; colors that a file has are dropped. None of the sources is
+    ever written to. Files are written whole or not at all, so that those that exist are complete.
 
     Parameters
     ----------
-    inputs : sequence of str
-        Files, folders (the photos directly in them) and glob patterns.
+    sources : sequence of Path
+        Files, as `colorlib.commands.inputs.list_images` lists them.
     output : str
-        A file, for a single input, or a folder, which is created if necessary.
+        A file, for a single source, or a folder, which is created if necessary.
     model : str, optional
         Name of a fitted model, or path of its file; see `colorlib.models.find_model`.
     chroma : float
@@ -90,89 +133,71 @@ def colorize_files(
         Longer side of the output in pixels; that of the input by default.
     compare : bool
         Also write ``NAME-compare.jpg``: gray, colorized and, if the input has colors, true photo side by side.
+        ``NAME`` has its ending, as in ``a.png-compare.jpg``, where the short name belongs to another file of the call.
     overwrite : bool
         Replace outputs that exist, which is otherwise an error.
-    on_error : callable
-        Called with each error that concerns a single input.
+    skip_existing : bool
+        Leave outputs that exist as they are, and make those that are missing.
 
-    Returns
-    -------
-    colorized, failed : int
-        Number of files written, and of calls of `on_error`.
+    Yields
+    ------
+    Outcome
+        For each photo, when it is done.
 
     Raises
     ------
     ValueError
-        If an option, the output or the model can't be used.
+        If an option, the output or the model can't be used, or the disk is full.
     """
     if not CHROMA_RANGE[0] <= chroma <= CHROMA_RANGE[1]:
         raise ValueError(f"chroma {chroma} is out of range: use {CHROMA_RANGE[0]} (gray) to {CHROMA_RANGE[1]} (vivid)")
     if size is not None and not SMALLEST_SIDE <= size <= MAX_PIXELS**0.5:
         raise ValueError(f"size {size} is out of range: use {SMALLEST_SIDE} to {int(MAX_PIXELS**0.5)} pixels")
-    failures = []
+    if overwrite and skip_existing:
+        raise ValueError("outputs that exist can't be both replaced and kept: choose --overwrite or --skip-existing")
+    jobs = plan_jobs(sources, Path(output).expanduser(), compare)
+    targets = Targets([*sources, *_model_file(model)], overwrite, keep=skip_existing)
+    return _colorize_jobs(jobs, targets, model, chroma, size)
 
-    def fail(error: Exception) -> None:
-        failures.append(error)
-        on_error(error)
 
-    sources = list_images(inputs, fail)
-    jobs = _plan(sources, Path(output), compare, overwrite, fail)
-    if not jobs:
-        return 0, len(failures)
-    _make_folder(jobs[0].target.parent)
+def _model_file(model: str | None) -> list[Path]:
+    return [] if model is None else [Path(model)]  # a name that is no file's does no harm
+
+
+def _colorize_jobs(
+    jobs: Sequence[Job], targets: Targets, model: str | None, chroma: float, size: int | None
+) -> Iterator[Outcome]:
+    waiting = []
+    if jobs:
+        discard_parts(jobs[0].target.parent)
+    for job in jobs:  # all that can be told before the first is colored, which may take hours
+        try:
+            if reason := missing(job.source):
+                raise PhotoError(reason)
+            targets.claim(job)
+            if targets.to_write(job):
+                waiting.append(job)
+            else:
+                yield _skipped(job)
+        except PhotoError as error:
+            yield "failed", str(error)
+    if not waiting:
+        return
+    _make_folder(waiting[0].target.parent)
     colorizer = load_model(find_model(model))
-    colorized = 0
-    with progress_bar(len(jobs), unit="photo", enabled=len(jobs) > 1) as bar:
-        for job in jobs:
+    with progress_bar(len(waiting), unit="photo", enabled=len(waiting) > 1) as bar:
+        for number, job in enumerate(waiting, 1):
             try:
-                _colorize_file(job, colorizer, chroma, size)
-                colorized += 1
-            except PhotoError as error:
-                fail(error)
+                yield _colorize_file(job, targets, colorizer, chroma, size)
             except MemoryError:
-                fail(PhotoError(f"{job.source} needs more memory than is available: make it smaller with --size"))
-            except (ValueError, OSError) as error:
-                fail(PhotoError(f"{job.source} can't be colorized ({error})"))
+                yield "failed", f"{job.source} needs more memory than is available: make it smaller with --size"
+            except PhotoError as error:
+                yield "failed", str(error)
+                if getattr(error.__cause__, "errno", None) in DISK_IS_FULL and number < len(waiting):
+                    raise ValueError("the disk is full: make room, then go on with --skip-existing") from error
+            except Exception as error:  # whatever is wrong with one photo, the others are colored
+                yield "failed", f"{job.source} can't be colorized ({error or type(error).__name__})"
             bar.update()
-    return colorized, len(failures)
-
-
-def _plan(
-    sources: list[Path], output: Path, compare: bool, overwrite: bool, fail: Callable[[Exception], None]
-) -> list[_Job]:
-    """Decide where each colored file goes; files that can't go there are reported and left out."""
-    output = output.expanduser()
-    is_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
-    if output.suffix.lower() in Image.registered_extensions() and not (is_file or output.is_dir()):
-        image_format(output)  # says what it could end in
-    if is_file and len(sources) > 1:
-        raise ValueError(f"{len(sources)} photos can't all be written to {output}: give a folder")
-    jobs: list[_Job] = []
-    taken: set[Path] = set()
-    for source in sources:
-        target = (
-            output if is_file else output / (source.name if source.suffix.lower() in SUFFIXES else f"{source.name}.png")
-        )
-        job = _Job(source, target, target.with_name(f"{target.stem}-compare.jpg") if compare else None)
-        if error := _obstacle(job, taken, overwrite):
-            fail(PhotoError(error))
-            continue
-        taken.update(job.outputs)
-        jobs.append(job)
-    return jobs
-
-
-def _obstacle(job: _Job, taken: set[Path], overwrite: bool) -> str:
-    if not job.source.exists():
-        return f"{job.source} does not exist: check the name"
-    for path in job.outputs:
-        if path in taken:
-            return f"{job.source} would go to {path}, like another photo: colorize it separately"
-        if path.exists() and path.samefile(job.source):
-            return f"{path} would be replaced by its own colorization: choose another output"
-        if path.exists() and not overwrite:
-            return f"{path} exists: choose another output, or add --overwrite"
-    return ""
 
 
 def _make_folder(folder: Path) -> None:
@@ -184,43 +209,31 @@ def _make_folder(folder: Path) -> None:
         raise ValueError(f"{folder} can't be written to: choose another output")
 
 
-def _colorize_file(job: _Job, colorizer: Colorizer, chroma: float, size: int | None) -> None:
+def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: float, size: int | None) -> Outcome:
+    wanted = targets.to_write(job)  # since another program may have written some meanwhile
+    if not wanted:
+        return _skipped(job)
     image = read_image(job.source)
     gray, alpha, metadata, bits = image.gray(), image.opacity(), image.metadata, image.bits
-    true = image if job.sheet is not None else None
-    del image  # a large photo's pixels are not kept while it is colored
     if size is not None:
-        height, width = _scaled(gray.shape, size)
+        height, width = scaled(gray.shape, size)
         gray = resize_image(gray, height, width)
         alpha = None if alpha is None else resize_image(alpha, height, width)
+    sheet = Sheet(gray, image) if job.sheet in wanted else None
+    del image  # a large photo's pixels are not kept while it is colored
     rgb = colorizer.colorize(gray, chroma)
-    write_image(job.target, rgb, alpha, metadata, bits)
-    if job.sheet is not None and true is not None:
-        _write_sheet(job.sheet, true, gray, rgb)
+    if job.target in wanted:
+        write_image(job.target, rgb, alpha, metadata, bits)
+        targets.wrote(job.target)
+    if sheet is not None and job.sheet is not None:
+        content = sheet.jpeg(rgb)
+        try:
+            write_whole(job.sheet, content)
+        except OSError as error:
+            raise PhotoError(f"{job.sheet} can't be written ({error.strerror}): choose another place") from error
+        targets.wrote(job.sheet)
+    return "colorized", f"{job.source} -> {job.target}"
 
 
-def _write_sheet(path: Path, image: ImageFile, gray: np.ndarray, rgb: np.ndarray) -> None:
-    panels = {"gray": np.repeat(gray[..., None], 3, axis=-1), "colorized": rgb}
-    if image.has_color():
-        panels["true"] = image.rgb()
-    height, width = _scaled(gray.shape, min(SHEET_PANEL, max(gray.shape)))
-    font = ImageFont.load_default(SHEET_TITLE // 2)
-    column = max(width, round(max(font.getlength(title) for title in panels)))
-    sheet = Image.new(
-        "RGB", (len(panels) * (column + SHEET_GAP) + SHEET_GAP, height + SHEET_TITLE + SHEET_GAP), "white"
-    )
-    draw = ImageDraw.Draw(sheet)
-    for i, (title, panel) in enumerate(panels.items()):
-        left = SHEET_GAP + i * (column + SHEET_GAP)
-        draw.text((left + column / 2, SHEET_TITLE / 2), title, fill="black", font=font, anchor="mm")
-        small = np.rint(resize_image(panel, height, width) * 255).astype(np.uint8)
-        sheet.paste(Image.fromarray(small), (left + (column - width) // 2, SHEET_TITLE))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=90)
-    write_whole(path, buffer.getvalue())
-
-
-def _scaled(shape: tuple[int, ...], longer_side: int) -> tuple[int, int]:
-    """Return the height and width of an image scaled to a longer side of this many pixels."""
-    height, width = (max(1, round(side * longer_side / max(shape))) for side in shape)
-    return height, width
+def _skipped(job: Job) -> Outcome:
+    return "skipped", f"{job.source}: {job.target} exists"

@@ -2,32 +2,39 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..color import to_gray
-from ..images import PhotoError, read_image
+from ..images import SUFFIXES, PhotoError, read_image
 from ..paths import write_whole
 from ..scores.metrics import score_photo
-from .inputs import list_images, print_error
+from ..training.progress import progress_bar
+from .inputs import FileSet, list_images, missing, one_line, print_error
 
-__all__ = ["score", "score_files", "summary"]
+__all__ = ["pair_files", "score", "score_files", "summary"]
 
 Row = dict[str, str | float]
+Pair = tuple[Path, Path]
+Key = Callable[[Path], str]
 
 #: The columns that `summary` shows.
 SHOWN = ["psnr_rgb", "ssim", "delta_e_mean", "colorfulness_gap", "auc"]
+LONGEST_LABEL = 40  # letters
 
 
 def score(true: str, predicted: str, table: str | None = None) -> int:
-    """Score colorized files and print a summary; see `score_files`.
+    """Score colorized files and print a summary; see `pair_files` and `score_files`.
 
     Parameters
     ----------
     true, predicted : str
-        As in `score_files`.
+        As in `pair_files`.
     table : str, optional
         Also write every score of every photo to this CSV file.
 
@@ -35,62 +42,159 @@ def score(true: str, predicted: str, table: str | None = None) -> int:
     -------
     int
         The exit status: 1 where a photo could not be scored.
-    """
-    errors = []
-
-    def report(error: Exception) -> None:
-        errors.append(error)
-        print_error(error)
-
-    rows = score_files(true, predicted, report)
-    print(summary(rows))
-    if table:
-        content = io.StringIO()
-        writer = csv.DictWriter(content, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_whole(Path(table), content.getvalue().encode())
-    return 1 if errors else 0
-
-
-def score_files(true: str | Path, predicted: str | Path, on_error: Callable[[Exception], None]) -> list[Row]:
-    """Score colorized photos, and the same photos left gray, with every metric of the leaderboard.
-
-    Parameters
-    ----------
-    true, predicted : str or Path
-        Two image files, or two folders whose photos are matched by name, whatever the ending.
-    on_error : callable
-        Called with each error that concerns a single photo.
-
-    Returns
-    -------
-    list of dict
-        Two rows per photo: ``photo``; ``version``, which is ``"predicted"`` or ``"gray"``; and the scores of
-        `colorlib.scores.metrics.score_photo` that files can be scored with.
 
     Raises
     ------
     ValueError
-        If only one is a folder, or no photo can be scored.
+        If the photos can't be matched, or the table is one of them or can't be written.
     """
+    failed = 0
+
+    def report(error: Exception) -> None:
+        nonlocal failed
+        failed += 1
+        print_error(error)
+
+    pairs = pair_files(true, predicted, report)
+    photos = FileSet(file for pair in pairs for file in pair)
+    if table and (Path(table).suffix.lower() in SUFFIXES or Path(table) in photos):
+        raise ValueError(f"{table} can't be the table, since it is a photo: name the table .csv")
     rows: list[Row] = []
-    for true_file, predicted_file in _pairs(Path(true).expanduser(), Path(predicted).expanduser(), on_error):
-        try:
-            rows += _score_pair(true_file, predicted_file)
-        except PhotoError as error:
-            on_error(error)
-        except ValueError as error:
-            on_error(PhotoError(f"{predicted_file} can't be scored against {true_file} ({error})"))
-    if not rows:
-        raise ValueError(f"nothing was scored: no photo of {predicted} belongs to one of {true}")
-    return rows
+    try:
+        for row in score_files(pairs, report):
+            rows.append(row)
+    finally:  # after Ctrl-C, too: what is scored is not lost
+        if rows:
+            print(summary(rows))
+            if table:
+                _write_table(Path(table), rows)
+    return 1 if failed else 0
+
+
+def _write_table(path: Path, rows: Sequence[Row]) -> None:
+    content = io.StringIO()
+    writer = csv.DictWriter(content, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    try:
+        write_whole(path, content.getvalue().encode(errors="backslashreplace"))  # names need not be UTF-8
+    except OSError as error:
+        raise ValueError(f"{path} can't be written ({error.strerror}): choose another file") from error
+
+
+def pair_files(true: str | Path, predicted: str | Path, on_error: Callable[[Exception], None]) -> list[Pair]:
+    """Find the true photo of each colorized one.
+
+    Photos of the same name belong together; of the rest, ``a.gif`` and ``a.gif.png``; of the rest, those that are alone
+    with their name without its ending, whose case doesn't matter.
+
+    Parameters
+    ----------
+    true, predicted : str or Path
+        Two image files, whatever they are called, or two folders.
+    on_error : callable
+        Called with an error for each true photo that is left out.
+
+    Returns
+    -------
+    list of tuple of Path
+        True and colorized photo, in the order of the true ones.
+
+    Raises
+    ------
+    ValueError
+        If only one is a folder, or no photo belongs to another.
+    """
+    true, predicted = Path(true).expanduser(), Path(predicted).expanduser()
+    if not os.path.isdir(true) and not os.path.isdir(predicted):
+        return [(true, predicted)]
+    if not (os.path.isdir(true) and os.path.isdir(predicted)):
+        raise ValueError(f"{true} and {predicted} can't be matched: give two files or two folders that exist")
+    true_files, candidates = list_images([str(true)], on_error), list_images([str(predicted)], on_error)
+    pairs: dict[Path, Path] = {}
+    unclear: dict[Path, list[Path]] = {}
+    for true_key, predicted_key in _KEYS:
+        unclear = {}
+        left_true = [file for file in true_files if file not in pairs]
+        left_candidates = set(candidates) - set(pairs.values())
+        for alike, found in _groups(left_true, true_key, left_candidates, predicted_key):
+            if len(alike) == len(found) == 1:
+                pairs[alike[0]] = found[0]
+            elif found:
+                unclear |= dict.fromkeys(alike, found)
+    if true_files and candidates and not pairs and not unclear:
+        raise ValueError(f"nothing was scored: no photo of {predicted} has the name of one of {true}")
+    for file in true_files:
+        if file in unclear:
+            names = ", ".join(sorted(other.name for other in unclear[file]))
+            on_error(
+                PhotoError(f"{file} is left out: {names} in {predicted} can be this photo or another; name it alike")
+            )
+        elif file not in pairs:
+            on_error(PhotoError(f"{file} has no photo of its name in {predicted}: it is left out"))
+    return [(file, pairs[file]) for file in true_files if file in pairs]
+
+
+def _bare_name(file: Path) -> str:
+    """Return a name without its ending, the same for two ways of writing its letters."""
+    return unicodedata.normalize("NFC", file.stem).casefold()
+
+
+#: What must be equal in a true and in a colorized photo's name; the first rules count before the others.
+_KEYS: tuple[tuple[Key, Key], ...] = (
+    (lambda file: file.name, lambda file: file.name),
+    (lambda file: file.name, lambda file: file.stem),
+    (_bare_name, _bare_name),
+)
+
+
+def _groups(
+    true: Iterable[Path], true_key: Key, predicted: Iterable[Path], predicted_key: Key
+) -> list[tuple[list[Path], list[Path]]]:
+    """Group true photos that have the same key, each group with the colorized photos of that key."""
+    groups: defaultdict[str, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
+    for file in true:
+        groups[true_key(file)][0].append(file)
+    for file in predicted:
+        groups[predicted_key(file)][1].append(file)
+    return list(groups.values())
+
+
+def score_files(pairs: Sequence[Pair], on_error: Callable[[Exception], None]) -> Iterator[Row]:
+    """Score colorized photos, and the same photos left gray, with every metric of the leaderboard.
+
+    A photo with opacity is scored as it looks on white, its colorized version with the same opacity, so that pixels
+    that nobody sees don't count as mistakes.
+
+    Parameters
+    ----------
+    pairs : sequence of tuple of Path
+        True and colorized photos, as `pair_files` finds them.
+    on_error : callable
+        Called with an error for each pair that can't be scored.
+
+    Yields
+    ------
+    dict
+        Two rows per photo: ``photo``; ``version``, which is ``"predicted"`` or ``"gray"``; and the scores of
+        `colorlib.scores.metrics.score_photo` that files can be scored with.
+    """
+    with progress_bar(len(pairs), unit="photo", enabled=len(pairs) > 1) as bar:
+        for true_file, predicted_file in pairs:
+            try:
+                yield from _score_pair(true_file, predicted_file)
+            except PhotoError as error:
+                on_error(error)
+            except Exception as error:  # whatever is wrong with one photo, the others are scored
+                reason = str(error) or type(error).__name__
+                on_error(PhotoError(f"{predicted_file} can't be scored against {true_file} ({reason})"))
+            bar.update()
 
 
 def summary(rows: Sequence[Row]) -> str:
     """Lay out the scores of photos, their mean, and what leaving the photos gray would score, as a small table."""
     predicted = [row for row in rows if row["version"] == "predicted"]
-    lines = [(str(row["photo"]), [float(row[name]) for name in SHOWN]) for row in predicted]
+    lines = [(_short(str(row["photo"])), [float(row[name]) for name in SHOWN]) for row in predicted]
     if len(predicted) > 1:
         lines.append(("mean", _means(predicted)))
     lines.append(("mean, left gray", _means([row for row in rows if row["version"] == "gray"])))
@@ -102,32 +206,39 @@ def summary(rows: Sequence[Row]) -> str:
     return "\n".join(table)
 
 
+def _short(name: str) -> str:
+    """Cut a name that would make the table wider than a terminal; the CSV file has it whole."""
+    line = one_line(name)
+    return line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"
+
+
 def _means(rows: Sequence[Row]) -> list[float]:
     return [float(np.mean([row[name] for row in rows])) for name in SHOWN]
 
 
-def _pairs(true: Path, predicted: Path, on_error: Callable[[Exception], None]) -> list[tuple[Path, Path]]:
-    if not true.is_dir() and not predicted.is_dir():
-        return [(true, predicted)]
-    if not (true.is_dir() and predicted.is_dir()):
-        raise ValueError(f"{true} and {predicted} can't be matched: give two files or two folders that exist")
-    candidates = {file.stem: file for file in list_images([str(predicted)], on_error)}
-    pairs = []
-    for file in list_images([str(true)], on_error):
-        if file.stem in candidates:
-            pairs.append((file, candidates[file.stem]))
-        else:
-            on_error(PhotoError(f"{file} has no photo of its name in {predicted}: it is left out"))
-    return pairs
-
-
 def _score_pair(true_file: Path, predicted_file: Path) -> list[Row]:
-    true, predicted = read_image(true_file).rgb(), read_image(predicted_file).rgb()
+    for file in (true_file, predicted_file):
+        if reason := missing(file):
+            raise PhotoError(reason)
+    true_image, predicted_image = read_image(true_file), read_image(predicted_file)
+    opacity = true_image.opacity()
+    shapes = [image.pixels.shape[:2] for image in (true_image, predicted_image)]
+    if shapes[0] != shapes[1]:
+        (height, width), (other_height, other_width) = shapes
+        raise PhotoError(
+            f"{predicted_file} can't be scored against {true_file} ({other_width}×{other_height} and {width}×{height} "
+            "pixels): resize one to the other's size"
+        )
+    true, predicted = (_on_white(image.rgb(), opacity) for image in (true_image, predicted_image))
     gray = np.repeat(to_gray(true)[..., None], 3, axis=-1)
     return [
         {"photo": true_file.name, "version": version} | _of_files(score_photo(true, photo))
         for version, photo in (("predicted", predicted), ("gray", gray))
     ]
+
+
+def _on_white(rgb: np.ndarray, opacity: np.ndarray | None) -> np.ndarray:
+    return rgb if opacity is None else rgb * opacity[..., None] + (1 - opacity[..., None])
 
 
 def _of_files(scores: dict[str, float]) -> dict[str, float]:

@@ -5,6 +5,7 @@ This is the only decoder: the report, the commands and the training all read pho
 narrows 16 bits to 8 where there is more than one channel; so imagecodecs decodes 16-bit PNGs, and tifffile TIFFs.
 """
 
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -169,13 +170,15 @@ def image_size(path: str | Path) -> tuple[int, int]:
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn whatever a decoder raises into a `PhotoError` that names the file and the remedy."""
-    if not path.is_file():
-        raise PhotoError(
-            f"{path} does not exist: check the name"
-            if not path.exists()
-            else f"{path} is not a file: give an image file"
-        )
-    if path.stat().st_size == 0:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PhotoError(f"{path} does not exist: check the name") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(f"{path} is not a file: give an image file")
+    if status.st_size == 0:
         raise PhotoError(f"{path} is empty (0 bytes): copy or download it again")
     try:
         with warnings.catch_warnings():
@@ -190,7 +193,13 @@ def _explained(path: Path) -> Iterator[None]:
     except Image.UnidentifiedImageError as error:
         raise PhotoError(f"{path} is not an image that can be read: give a JPEG, PNG, TIFF or WebP file") from error
     except Exception as error:  # decoders raise all kinds of errors on damaged files
+        if isinstance(error, OSError) and error.errno is not None:  # the system's, not a decoder's
+            raise _unreadable(path, error) from error
         raise PhotoError(f"{path} is damaged ({error}): copy or download it again") from error
+
+
+def _unreadable(path: Path, error: OSError) -> PhotoError:
+    return PhotoError(f"{path} can't be read ({error.strerror}): check its permissions and the disk")
 
 
 def _profile_of(image: Image.Image) -> bytes:
