@@ -9,11 +9,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..images import MAX_PIXELS, SUFFIXES, ImageFile, PhotoError, image_format, read_image, resize_image, write_image
+from ..images import (
+    MAX_PIXELS,
+    SUFFIXES,
+    ImageFile,
+    PhotoError,
+    image_format,
+    output_name,
+    read_image,
+    resize_image,
+    write_image,
+)
 from ..models import Colorizer, find_model, load_model
 from ..paths import write_whole
 from ..training.progress import progress_bar
-from .inputs import list_images, print_error
+from .inputs import list_images, print_error, print_notes
 
 __all__ = ["colorize", "colorize_files"]
 
@@ -143,16 +153,14 @@ def _plan(
     """Decide where each colored file goes; files that can't go there are reported and left out."""
     output = output.expanduser()
     is_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
-    if output.suffix.lower() in Image.registered_extensions() and not (is_file or output.is_dir()):
+    if is_file or (output.suffix.lower() in Image.registered_extensions() and not output.is_dir()):
         image_format(output)  # says what it could end in
     if is_file and len(sources) > 1:
         raise ValueError(f"{len(sources)} photos can't all be written to {output}: give a folder")
     jobs: list[_Job] = []
     taken: set[Path] = set()
     for source in sources:
-        target = (
-            output if is_file else output / (source.name if source.suffix.lower() in SUFFIXES else f"{source.name}.png")
-        )
+        target = output if is_file else output / output_name(source.name)
         job = _Job(source, target, target.with_name(f"{target.stem}-compare.jpg") if compare else None)
         if error := _obstacle(job, taken, overwrite):
             fail(PhotoError(error))
@@ -186,7 +194,7 @@ def _make_folder(folder: Path) -> None:
 
 def _colorize_file(job: _Job, colorizer: Colorizer, chroma: float, size: int | None) -> None:
     image = read_image(job.source)
-    gray, alpha, metadata, bits = image.gray(), image.opacity(), image.metadata, image.bits
+    gray, alpha, metadata, bits, notes = image.gray(), image.opacity(), image.metadata, image.bits, image.notes
     true = image if job.sheet is not None else None
     del image  # a large photo's pixels are not kept while it is colored
     if size is not None:
@@ -194,7 +202,8 @@ def _colorize_file(job: _Job, colorizer: Colorizer, chroma: float, size: int | N
         gray = resize_image(gray, height, width)
         alpha = None if alpha is None else resize_image(alpha, height, width)
     rgb = colorizer.colorize(gray, chroma)
-    write_image(job.target, rgb, alpha, metadata, bits)
+    left_out = write_image(job.target, rgb, alpha, metadata, bits)
+    print_notes(job.source, [*notes, *left_out])
     if job.sheet is not None and true is not None:
         _write_sheet(job.sheet, true, gray, rgb)
 

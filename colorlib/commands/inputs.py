@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..images import SUFFIXES, PhotoError
 
-__all__ = ["list_images", "print_error"]
+__all__ = ["list_images", "print_error", "print_notes"]
 
 
 def list_images(inputs: Sequence[str], on_error: Callable[[Exception], None]) -> list[Path]:
@@ -33,5 +33,15 @@ def _is_image(path: Path) -> bool:
 
 def print_error(error: Exception) -> None:
     """Print an error as one line on standard error."""
+    _print_line(f"error: {error}")
+
+
+def print_notes(path: Path, notes: Sequence[str]) -> None:
+    """Print on standard error what of a photo was left out, as one line."""
+    if notes:
+        _print_line(f"note: {path}: {'; '.join(notes)}")
+
+
+def _print_line(text: str) -> None:
     start = "\r\033[K" if sys.stderr.isatty() else ""  # a progress bar may be there
-    print(f"{start}error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"{start}{' '.join(text.split())}", file=sys.stderr)
