@@ -17,7 +17,7 @@ from PIL import Image
 
 from .exif import Exif, parse_exif
 from .metadata import Metadata, left_out
-from .source import Pixels, Source
+from .source import Pixels, Source, scaled_to_full
 
 __all__ = ["encode_jpeg", "open_jpeg"]
 
@@ -26,7 +26,7 @@ LONGEST_SIDE = 65_500  # pixels; of the encoder, where the format would allow 65
 LONGEST_SEGMENT = 65_533  # bytes
 END = b"\xff\xd9"
 SOI, SOS, APP0, APP1, APP2, APP13, APP14, COM = 0xD8, 0xDA, 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
-FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+FRAMES, LOSSLESS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}, 0xC3
 EXIF, XMP, ICC, JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"JFIF\0"
 EXTENDED_XMP, PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
 IPTC_RESOURCE = 0x0404
@@ -35,11 +35,15 @@ IPTC_RESOURCE = 0x0404
 def open_jpeg(data: bytes) -> Source:
     """Open a JPEG: its frame and its metadata."""
     kept, metadata, scans = _take_apart(data)
-    frame = next((content for marker, content in kept if marker in FRAMES), b"")
-    height, width = struct.unpack_from(">HH", frame, 1)
+    kind, frame = next(((marker, content) for marker, content in kept if marker in FRAMES), (0, b""))
+    bits, height, width = struct.unpack_from(">BHH", frame)
     stripped = b"\xff\xd8" + b"".join(_segment(marker, content) for marker, content in kept) + scans
 
     def decode(side: int) -> Pixels:
+        if bits != 8 or kind == LOSSLESS:  # of medical and scientific cameras; not for Pillow
+            import imagecodecs
+
+            return scaled_to_full(imagecodecs.jpeg_decode(stripped), bits), None
         if END in scans:
             return _decode(stripped, side), None
         content = stripped.rstrip(b"\xff")

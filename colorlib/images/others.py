@@ -8,6 +8,7 @@ ISO/IEC 15444-1 (JPEG 2000), 2019, annexes A and I; ISO/IEC 18181-1 (JPEG XL), 2
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -27,7 +28,7 @@ MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB",
 
 def open_with_pillow(data: bytes, file_format: str) -> Source:
     """Open a file of one of the formats that Pillow decodes: its first frame."""
-    image = Image.open(io.BytesIO(data), formats=[PILLOW_NAMES.get(file_format, file_format)])
+    image, broken_exif = _open_image(data, file_format)
     info = image.info
 
     def decode(side: int) -> Pixels:
@@ -45,11 +46,25 @@ def open_with_pillow(data: bytes, file_format: str) -> Source:
         source.profile = _profile_of_jpeg_2000(data)
     elif file_format in ("WebP", "AVIF"):
         source.set_exif(info.get("exif") or b"")
+        if broken_exif:
+            source.leave_out("EXIF")
         source.xmp = info.get("xmp") or b""
     source.dpi = source.exif.dpi() or (info.get("dpi") if file_format == "BMP" else None)
     if file_format == "GIF" and info.get("comment"):
         source.comments.append(info["comment"])
     return source
+
+
+def _open_image(data: bytes, file_format: str) -> tuple[ImageFile.ImageFile, bool]:
+    """Open a file with Pillow, and tell whether it had EXIF that had to be hidden first."""
+    formats = [PILLOW_NAMES.get(file_format, file_format)]
+    try:
+        return Image.open(io.BytesIO(data), formats=formats), False
+    except Exception:
+        if file_format != "AVIF" or b"Exif" not in data:
+            raise
+    # The decoder refuses files for EXIF that it can't read; items of an unknown type it passes over.
+    return Image.open(io.BytesIO(data.replace(b"Exif", b"free", 1)), formats=formats), True
 
 
 def _decode(image: Image.Image) -> Pixels:
@@ -172,14 +187,17 @@ def encode_other(pixels: np.ndarray, metadata: Metadata, notes: list[str], file_
     options = {"exif": exif.block(), "icc_profile": metadata.icc_profile, "xmp": metadata.xmp}
     options = {name: value for name, value in options.items() if value}
     buffer = io.BytesIO()
-    image = Image.fromarray(pixels)
     if file_format != "HEIC":
-        image.save(buffer, PILLOW_NAMES.get(file_format, file_format), quality=QUALITY[file_format], **options)
+        name = PILLOW_NAMES.get(file_format, file_format)
+        Image.fromarray(pixels).save(buffer, name, quality=QUALITY[file_format], **options)
         return buffer.getvalue()
     try:
         import pillow_heif
     except ImportError as error:
         raise PhotoError("can't be written: HEIC needs one more package, pip install pillow-heif") from error
-    image.info.update(options)
-    pillow_heif.from_pillow(image).save(buffer, quality=QUALITY[file_format])
+    mode = "RGBA" if pixels.shape[-1] == 4 else "RGB"
+    image = pillow_heif.from_bytes(mode, pixels.shape[1::-1], pixels.tobytes())
+    info: dict[str, Any] = image[0].info
+    info.update(options, icc_profile_type="prof")
+    image.save(buffer, quality=QUALITY[file_format])
     return buffer.getvalue()

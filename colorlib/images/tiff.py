@@ -63,7 +63,11 @@ def _page(file: "TiffFile", number: int) -> "TiffPage":
     import tifffile
 
     page = file.pages[number]
-    return page if isinstance(page, tifffile.TiffPage) else page.aspage()
+    page = page if isinstance(page, tifffile.TiffPage) else page.aspage()
+    numbers = page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample, page.subfiletype
+    if not all(isinstance(number, int) for number in numbers):
+        raise ValueError("its header has texts or lists for numbers")
+    return page
 
 
 def _choose_page(file: "TiffFile", notes: list[str]) -> tuple["TiffPage", int]:
@@ -127,7 +131,7 @@ def _decode(page: "TiffPage", path: Path, notes: list[str]) -> Pixels:
     if photometric not in COLORS:
         raise unknown_pixels(str(getattr(page.photometric, "name", photometric)))
     if photometric == YCBCR and page.compression != JPEG and (page.is_subsampled or page.compression == OLD_JPEG):
-        return _decode_with_pillow(page, path), None
+        return _decode_with_libtiff(page, path), None
     pixels, colors = _samples(page, path), COLORS[photometric]
     if pixels.shape[-1] < colors:
         raise ValueError(f"{pixels.shape[-1]} of {colors} channels")
@@ -201,14 +205,14 @@ def _interpret(pixels: np.ndarray, photometric: int, page: "TiffPage") -> np.nda
     return pixels
 
 
-def _decode_with_pillow(page: "TiffPage", path: Path) -> np.ndarray:
-    """Decode what only libtiff can: JPEG of the kind before 1995, and colors at fewer pixels than lightness."""
+def _decode_with_libtiff(page: "TiffPage", path: Path) -> np.ndarray:
+    """Decode what tifffile doesn't: JPEG of the kind before 1995, and colors at fewer pixels than lightness."""
+    import imagecodecs
+
     content = bytearray(path.read_bytes())
-    if orientation := page.tags.get(274):  # Pillow would turn the image, and some kinds wrongly
+    if orientation := page.tags.get(274):  # libtiff would turn some of the images
         struct.pack_into(f"{page.parent.byteorder}H", content, orientation.valueoffset, 1)
-    with Image.open(io.BytesIO(content), formats=["TIFF"]) as image:
-        image.seek(page.index)
-        return np.asarray(image.convert("RGB"))
+    return imagecodecs.tiff_decode(bytes(content), index=page.index, asrgb=True)[..., :3]
 
 
 def encode_tiff(pixels: np.ndarray, metadata: Metadata, notes: list[str]) -> bytes:
