@@ -12,7 +12,7 @@ from PIL import Image
 from .formats import PhotoError
 from .source import MAX_PIXELS
 
-__all__ = ["explained", "silenced"]
+__all__ = ["explained", "reason_of", "silenced"]
 
 _LONGEST = 160  # letters of what a decoder says
 _lock, _quiet, _users = threading.Lock(), warnings.catch_warnings(), 0
@@ -45,10 +45,11 @@ def explained(path: Path) -> Iterator[None]:
     except Exception as error:  # decoders raise all kinds of errors on damaged files
         if isinstance(error, OSError) and error.errno is not None:  # the system's, not a decoder's
             raise PhotoError(f"{path} can't be read ({error.strerror}): check its permissions and the disk") from error
-        raise PhotoError(f"{path} is damaged ({_reason(error)}): copy or download it again") from error
+        raise PhotoError(f"{path} is damaged ({reason_of(error)}): copy or download it again") from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return what an error says, as one line that is not too long."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "its header can't be read"
     said = " ".join(str(error).split()) or type(error).__name__
@@ -57,7 +58,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Silence the decoders' warnings, which don't name the file; too much of what they warn of raises anyway.
+    """Silence what decoders and encoders warn of, without naming the file; too much of it raises anyway.
 
     The filters of warnings are the whole process's: of several threads, the first sets them and the last restores them.
     """

@@ -5,18 +5,17 @@ of them: damaged ones don't keep the pixels from being decoded, and none is chan
 
 References
 ----------
-ITU-T T.81, 1992, annex B; T.871 (JFIF), 2011; Adobe, Photoshop file formats specification, 2019 (image resources).
+ITU-T T.81, 1992, annex B; T.871 (JFIF), 2011.
 """
 
 import io
 import struct
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
 from .exif import Exif, parse_exif
-from .metadata import Metadata, left_out
+from .metadata import IPTC_RESOURCE, Metadata, iptc_of, left_out
 from .source import Pixels, Source, scaled_to_full
 
 __all__ = ["encode_jpeg", "open_jpeg"]
@@ -29,7 +28,6 @@ SOI, SOS, APP0, APP1, APP2, APP13, APP14, COM = 0xD8, 0xDA, 0xE0, 0xE1, 0xE2, 0x
 FRAMES, LOSSLESS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}, 0xC3
 EXIF, XMP, ICC, JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"JFIF\0"
 EXTENDED_XMP, PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
-IPTC_RESOURCE = 0x0404
 
 
 def open_jpeg(data: bytes) -> Source:
@@ -47,10 +45,10 @@ def open_jpeg(data: bytes) -> Source:
         if END in scans:
             return _decode(stripped, side), None
         content = stripped.rstrip(b"\xff")
-        pixels = _decode(content + END, side)  # an end marker was missing, if no more than that
-        if not _covers_all(kept, scans) or not np.array_equal(
-            pixels, _decode(content + b"\x55\xa3" * 2048 + END, side)
-        ):
+        pixels = _decode(content + END, side)
+        # If no more is missing than the end marker, then it makes no difference which bits stand before it.
+        others = (_decode(content + bits * 2048 + END, side) for bits in (b"\x55", b"\xaa"))
+        if not _covers_all(kept, scans) or not all(np.array_equal(pixels, other) for other in others):
             raise ValueError("its end is missing")
         return pixels, None
 
@@ -121,24 +119,11 @@ def _read_metadata(source: Source, segments: list[tuple[int, bytes]], jfif: byte
     source.profile = b"".join(part[2:] for part in sorted(contents(APP2, ICC), key=lambda part: part[:1]))
     source.comments = contents(COM)
     try:
-        source.iptc = b"".join(
-            data for kind, data in _resources(b"".join(contents(APP13, PHOTOSHOP))) if kind == IPTC_RESOURCE
-        )
+        source.iptc = iptc_of(b"".join(contents(APP13, PHOTOSHOP)))
     except (struct.error, IndexError):
         source.leave_out("IPTC")
     unit, x, y = struct.unpack_from(">BHH", jfif, 7) if len(jfif) >= 12 else (0, 0, 0)
     source.dpi = (x * 2.54, y * 2.54) if unit == 2 else (x, y) if unit == 1 else source.exif.dpi()
-
-
-def _resources(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the numbers and contents of Photoshop's image resources."""
-    at = 0
-    while data[at : at + 4] == b"8BIM":
-        (kind,) = struct.unpack_from(">H", data, at + 4)
-        at += 6 + (data[at + 6] + 2) // 2 * 2  # a name, padded
-        (length,) = struct.unpack_from(">I", data, at)
-        yield kind, data[at + 4 : at + 4 + length]
-        at += 4 + (length + 1) // 2 * 2
 
 
 def encode_jpeg(pixels: np.ndarray, metadata: Metadata, notes: list[str]) -> bytes:
@@ -185,7 +170,5 @@ def _shortened(exif: Exif, notes: list[str]) -> bytes:
         del part[tag]
         block = exif.block()
     if tags:
-        notes.append(
-            f"the longest of its EXIF (tag {', '.join(tags)}) is left out: a JPEG can hold {LONGEST_SEGMENT:,} bytes"
-        )
+        notes.append(f"part of its EXIF (tag {', '.join(tags)}) is left out: a JPEG can hold {LONGEST_SEGMENT:,} bytes")
     return block

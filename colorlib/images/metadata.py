@@ -1,14 +1,22 @@
-"""What a file says about its photo besides the pixels: EXIF, resolution, XMP, IPTC, comments, color profile."""
+"""What a file says about its photo besides the pixels: EXIF, resolution, XMP, IPTC, comments, color profile.
+
+References
+----------
+Adobe, Photoshop file formats specification, 2019: image resources, of which one is IPTC.
+"""
 
 import math
 import re
+import struct
 from collections.abc import Sized
 from dataclasses import dataclass
 
 from .exif import ORIENTATION, RESOLUTION
 from .source import Source
 
-__all__ = ["Metadata", "left_out", "read_metadata"]
+__all__ = ["IPTC_RESOURCE", "Metadata", "iptc_of", "left_out", "read_metadata"]
+
+IPTC_RESOURCE = 0x0404
 
 
 @dataclass(frozen=True)
@@ -58,3 +66,16 @@ def left_out(notes: list[str], target: str, **contents: Sized) -> None:
     """Note which contents, by their names, are not empty and have no place in a format."""
     if names := [name for name, content in contents.items() if len(content)]:
         notes.append(f"its {' and '.join(names)} can't be held by {target}, and is left out")
+
+
+def iptc_of(resources: bytes) -> bytes:
+    """Return the IPTC record among Photoshop's image resources; raise `struct.error` or `IndexError` for damage."""
+    at, record = 0, b""
+    while resources[at : at + 4] == b"8BIM":
+        (kind,) = struct.unpack_from(">H", resources, at + 4)
+        at += 6 + (resources[at + 6] + 2) // 2 * 2  # a name, padded
+        (length,) = struct.unpack_from(">I", resources, at)
+        if kind == IPTC_RESOURCE:
+            record += resources[at + 4 : at + 4 + length]
+        at += 4 + (length + 1) // 2 * 2
+    return record

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from .exif import parse_exif
-from .metadata import Metadata
+from .metadata import Metadata, iptc_of
 from .profiles import profile_of_gamma
 from .source import Pixels, Source, inflate, split_alpha
 
@@ -71,7 +71,7 @@ def _read_metadata(source: Source, chunks: list[tuple[bytes, bytes, bytes]], is_
     def attempt(what: str, read: Callable[[], None]) -> None:
         try:
             read()
-        except (zlib.error, struct.error, ValueError):
+        except (zlib.error, struct.error, ValueError, IndexError):
             source.leave_out(what)
 
     def read_profile() -> None:
@@ -97,7 +97,7 @@ def _read_metadata(source: Source, chunks: list[tuple[bytes, bytes, bytes]], is_
             if what in (b"exif", b"APP1") and raw.startswith((b"Exif", b"II", b"MM")):
                 exif = raw
             elif what == b"iptc":
-                source.iptc = raw[raw.find(b"\x1c\x02") :] if raw.startswith(b"8BIM") else raw
+                source.iptc = iptc_of(raw) if raw.startswith(b"8BIM") else raw
         elif keyword == COMMENT:
             source.comments.append(_text(name, rest))
         else:

@@ -30,6 +30,8 @@ __all__ = ["encode_tiff", "open_tiff"]
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 COLORS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
 PREMULTIPLIED, OPACITY = 1, 2  # what an extra channel is
+#: Tags that say how pixels are stored.
+OF_LAYOUT = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339)
 XMP_TAG, IPTC_TAG, PROFILE_TAG = 700, 33723, 34675
 OLD_JPEG, JPEG = 6, 7
 SMALL = 512  # pixels of the longer side of what may be a thumbnail
@@ -67,6 +69,14 @@ def _page(file: "TiffFile", number: int) -> "TiffPage":
     numbers = page.imagewidth, page.imagelength, page.samplesperpixel, page.bitspersample, page.subfiletype
     if not all(isinstance(number, int) for number in numbers):
         raise ValueError("its header has texts or lists for numbers")
+    handle, layout = file.filehandle, file.tiff
+    handle.seek(page.offset)
+    (count,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    entries = handle.read(count * layout.tagsize)
+    codes = {struct.unpack_from(f"{file.byteorder}H", entries, at)[0] for at in range(0, len(entries), layout.tagsize)}
+    for code in sorted(codes.intersection(OF_LAYOUT)):
+        if code not in page.tags:  # tifffile passes over what it can't read, and takes the default
+            raise ValueError(f"its tag {code} can't be read")
     return page
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..color import on_all_processors, row_bands
 from ..paths import write_whole
-from ._guard import silenced
+from ._guard import reason_of, silenced
 from .formats import PhotoError, image_format
 from .jpeg import LONGEST_SIDE as LONGEST_OF_JPEG
 from .jpeg import encode_jpeg
@@ -78,7 +78,7 @@ def write_image(
     except MemoryError:
         raise
     except Exception as error:  # encoders raise all kinds of errors
-        raise PhotoError(f"{path} can't be written ({error}): choose another format") from error
+        raise PhotoError(f"{path} can't be written ({reason_of(error)}): choose another format") from error
     try:
         write_whole(path, content)
     except OSError as error:
