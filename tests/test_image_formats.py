@@ -247,6 +247,7 @@ def pages(path, *sizes: tuple[int, int], **options) -> None:
     "sizes, kinds, chosen, note",
     [
         ([(48, 64)], [0], 0, ""),
+        ([(48, 64)], [1], 0, "it says that it holds only a smaller copy of the photo, which is colored"),
         ([(48, 64), (48, 64)], [0, 0], 0, "it has 1 more page, left out"),
         ([(48, 64)] * 5, [2] * 5, 0, "it has 4 more pages, left out"),
         ([(12, 16), (48, 64)], [1, 0], 1, ""),  # a thumbnail that says so

@@ -356,6 +356,13 @@ def test_values_that_overlap_do_not_fill_the_memory(tmp_path):
     assert len(image.metadata.exif) < 2**27
 
 
+def test_many_compressed_comments_do_not_fill_the_memory(tmp_path):
+    comment = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**23)))
+    (tmp_path / "in.png").write_bytes(png_with(SLOPE, *[comment] * 40))
+    image = read_image(tmp_path / "in.png")
+    assert sum(map(len, image.metadata.comments)) == 2**24 and 0 < len(image.notes) < 10
+
+
 def test_extended_xmp_of_a_jpeg_is_noted(tmp_path):
     (tmp_path / "in.jpg").write_bytes(jpeg_with(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)))
     assert read_image(tmp_path / "in.jpg").notes == ("its XMP goes on in more segments, which are left out",)

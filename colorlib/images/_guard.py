@@ -52,7 +52,8 @@ def reason_of(error: Exception) -> str:
     """Return what an error says, as one line that is not too long."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "its header can't be read"
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    said = said or type(error).__name__
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 

@@ -118,10 +118,8 @@ def _read_metadata(source: Source, segments: list[tuple[int, bytes]], jfif: byte
         source.notes.append("its XMP goes on in more segments, which are left out")
     source.profile = b"".join(part[2:] for part in sorted(contents(APP2, ICC), key=lambda part: part[:1]))
     source.comments = contents(COM)
-    try:
+    with source.attempt("IPTC"):
         source.iptc = iptc_of(b"".join(contents(APP13, PHOTOSHOP)))
-    except (struct.error, IndexError):
-        source.leave_out("IPTC")
     unit, x, y = struct.unpack_from(">BHH", jfif, 7) if len(jfif) >= 12 else (0, 0, 0)
     source.dpi = (x * 2.54, y * 2.54) if unit == 2 else (x, y) if unit == 1 else source.exif.dpi()
 

@@ -10,7 +10,7 @@ W3C, Portable Network Graphics, 3rd edition, 2025, chapter 11.
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -26,6 +26,8 @@ OF_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
 XMP_TEXT, COMMENT = b"XML:com.adobe.xmp", b"Comment"
 RAW_PROFILE = b"Raw profile type "
 INCH = 0.0254  # meters
+MOST_COMMENTS = 2**24  # bytes of all of them
+Chunk = tuple[bytes, bytes, memoryview]  # its type; its content, but that of pixels; all of its bytes
 
 
 def open_png(data: bytes) -> Source:
@@ -47,15 +49,15 @@ def open_png(data: bytes) -> Source:
     return source
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield type, content and all bytes of each whole chunk."""
+def _chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield each whole chunk."""
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         name, end = data[at + 4 : at + 8], at + 12 + length
         if end > len(data):
             return
-        yield name, data[at + 8 : end - 4], data[at:end]
+        yield name, b"" if name == b"IDAT" else data[at + 8 : end - 4], memoryview(data)[at:end]
         if name == b"IEND":
             return
         at = end
@@ -65,56 +67,50 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def _read_metadata(source: Source, chunks: list[tuple[bytes, bytes, bytes]], is_gray: bool) -> None:
-    exif = b""
-
-    def attempt(what: str, read: Callable[[], None]) -> None:
-        try:
-            read()
-        except (zlib.error, struct.error, ValueError, IndexError):
-            source.leave_out(what)
-
-    def read_profile() -> None:
-        source.profile = inflate(found[b"iCCP"].split(b"\0", 1)[1][1:])
-
-    def read_resolution() -> None:
-        x, y, unit = struct.unpack(">IIB", found[b"pHYs"])
-        source.dpi = (x * INCH, y * INCH) if unit == 1 else None
-
-    def read_gamma() -> None:
-        (gamma,) = struct.unpack(">I", found[b"gAMA"])
-        corners = struct.unpack(">8I", found[b"cHRM"]) if b"cHRM" in found else ()
-        source.profile = profile_of_gamma(gamma / 1e5, [corner / 1e5 for corner in corners], is_gray)
-
-    def read_text(name: bytes, content: bytes) -> None:
-        nonlocal exif
-        keyword, _, rest = content.partition(b"\0")
-        if keyword == XMP_TEXT and name == b"iTXt":
-            source.xmp = _text(name, rest)
-        elif keyword.startswith(RAW_PROFILE):
-            what = keyword.removeprefix(RAW_PROFILE)
-            raw = _raw_profile(_text(name, rest))
-            if what in (b"exif", b"APP1") and raw.startswith((b"Exif", b"II", b"MM")):
-                exif = raw
-            elif what == b"iptc":
-                source.iptc = iptc_of(raw) if raw.startswith(b"8BIM") else raw
-        elif keyword == COMMENT:
-            source.comments.append(_text(name, rest))
-        else:
-            source.texts.append(name + content)
-
+def _read_metadata(source: Source, chunks: list[Chunk], is_gray: bool) -> None:
     found = {name: content for name, content, _ in chunks}
+    exif = found.get(b"eXIf", b"")
     for name, content, _ in chunks:
         if name in (b"tEXt", b"zTXt", b"iTXt"):
-            keyword = content.partition(b"\0")[0].decode("latin-1")
-            attempt(f"text {keyword!r}"[:60], lambda name=name, content=content: read_text(name, content))  # type: ignore[misc]
-    source.set_exif(found.get(b"eXIf") or exif)
+            keyword = content.partition(b"\0")[0][:40].decode("latin-1")
+            with source.attempt(f"text {keyword!r}"):
+                exif = _read_text(source, name, content) or exif
+    source.set_exif(exif)
     if b"pHYs" in found:
-        attempt("resolution", read_resolution)
+        with source.attempt("resolution"):
+            x, y, unit = struct.unpack(">IIB", found[b"pHYs"])
+            source.dpi = (x * INCH, y * INCH) if unit == 1 else None
     if b"iCCP" in found:
-        attempt("color profile", read_profile)
+        with source.attempt("color profile"):
+            source.profile = inflate(found[b"iCCP"].split(b"\0", 1)[1][1:])
     elif b"gAMA" in found and b"sRGB" not in found:
-        attempt("gamma", read_gamma)
+        with source.attempt("gamma"):
+            (gamma,) = struct.unpack(">I", found[b"gAMA"])
+            corners = struct.unpack(">8I", found[b"cHRM"]) if b"cHRM" in found else ()
+            source.profile = profile_of_gamma(gamma / 1e5, [corner / 1e5 for corner in corners], is_gray)
+
+
+def _read_text(source: Source, name: bytes, content: bytes) -> bytes:
+    """Take what a chunk of text holds; return EXIF, if it is that."""
+    keyword, _, rest = content.partition(b"\0")
+    if keyword == XMP_TEXT and name == b"iTXt":
+        source.xmp = _text(name, rest)
+    elif keyword.startswith(RAW_PROFILE):
+        what, raw = keyword.removeprefix(RAW_PROFILE), _raw_profile(_text(name, rest))
+        if what in (b"exif", b"APP1") and raw.startswith((b"Exif", b"II", b"MM")):
+            return raw
+        if what == b"xmp":
+            source.xmp = raw
+        elif what in (b"iptc", b"8bim"):
+            source.iptc = iptc_of(raw) if raw.startswith(b"8BIM") else raw
+    elif keyword == COMMENT:
+        comments = [*source.comments, _text(name, rest)]
+        if sum(map(len, comments)) > MOST_COMMENTS:
+            raise ValueError("too long")
+        source.comments = comments
+    else:
+        source.texts.append(name + content)
+    return b""
 
 
 def _text(name: bytes, rest: bytes) -> bytes:

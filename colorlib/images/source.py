@@ -1,7 +1,9 @@
 """What a file holds, as it stands there: how its pixels are decoded, and what it says about them."""
 
+import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +17,7 @@ __all__ = ["MAX_PIXELS", "Pixels", "Source", "inflate", "scaled_to_full", "split
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow refuses to decode more
 #: Color and opacity: (H, W), (H, W, 3) or, in CMYK, (H, W, 4), and (H, W) or None; uint8 or uint16.
 Pixels = tuple[np.ndarray, np.ndarray | None]
+MOST_NOTES = 8  # of one file
 _LARGEST_TEXT = 2**26  # bytes of what is stored compressed
 
 
@@ -70,7 +73,16 @@ class Source:
 
     def leave_out(self, what: str) -> None:
         """Note that something could not be read."""
-        self.notes.append(f"its {what.removeprefix('its ')} can't be read, and is left out".replace("its part", "part"))
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append(f"{what if what.startswith('part') else f'its {what}'} can't be read, and is left out")
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """Read something in this context; if it is damaged, leave it out."""
+        try:
+            yield
+        except (zlib.error, struct.error, ValueError, IndexError):
+            self.leave_out(what)
 
 
 def inflate(data: bytes) -> bytes:

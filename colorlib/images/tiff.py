@@ -84,8 +84,6 @@ def _choose_page(file: "TiffFile", notes: list[str]) -> tuple["TiffPage", int]:
     """Return the first page that is neither a smaller copy nor a mask, and how many more there are."""
     count = len(file.pages)
     first = _page(file, 0)
-    if count == 1:
-        return first, 0
     pages = [first]
     for number in range(1, min(count, MOST_PAGES)):
         try:
@@ -93,7 +91,10 @@ def _choose_page(file: "TiffFile", notes: list[str]) -> tuple["TiffPage", int]:
         except Exception:  # tifffile raises all kinds of errors; the photo is on another page
             notes.append(f"its page {number + 1} can't be read, and is left out")
             count -= 1
-    full = [page for page in pages if not _is_copy_or_mask(page)] or [first]
+    full = [page for page in pages if not _is_copy_or_mask(page)]
+    if not full:  # camera raw files keep the photo elsewhere
+        notes.append("it says that it holds only a smaller copy of the photo, which is colored")
+        full = [first]
     chosen = full[0]
     if max(chosen.imagewidth, chosen.imagelength) <= SMALL:  # a thumbnail need not say that it is one
         chosen = next((page for page in full if _is_enlargement(page, chosen)), chosen)
