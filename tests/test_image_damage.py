@@ -287,7 +287,8 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
             print(path.name, "was read")
         except PhotoError as error:
             print(str(error).removeprefix(sys.argv[1] + "/"))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(int(status["VmHWM"].split()[0]) // 1024)  # what resource tells includes the process that started this one
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
