@@ -151,9 +151,9 @@ def test_two_names_of_one_output_are_noticed_when_it_is_there(photo, model, tmp_
     write_photos(tmp_path, photo, "a.png", "b.png")
     sources, output = [tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "out"
     outcomes = colorize_files(sources, str(output), model, overwrite=True)
-    assert next(outcomes)[0] == "colorized"
+    assert next(outcomes).status == "colorized"
     os.link(output / "a.png", output / "b.png")
-    ((status, text),) = outcomes
+    ((status, text, _),) = outcomes
     assert status == "failed" and "b.png would go to" in text and "like another photo" in text
     assert colored_like(output / "a.png", tmp_path / "a.png")
 
@@ -161,9 +161,9 @@ def test_two_names_of_one_output_are_noticed_when_it_is_there(photo, model, tmp_
 def test_what_another_program_writes_meanwhile_is_kept(photo, model, tmp_path):
     write_photos(tmp_path, photo, "a.png", "b.png")
     outcomes = colorize_files([tmp_path / "a.png", tmp_path / "b.png"], str(tmp_path / "out"), model)
-    assert next(outcomes)[0] == "colorized"
+    assert next(outcomes).status == "colorized"
     (tmp_path / "out" / "b.png").write_bytes(b"precious")
-    ((status, text),) = outcomes
+    ((status, text, _),) = outcomes
     assert status == "failed" and "b.png exists" in text
     assert (tmp_path / "out" / "b.png").read_bytes() == b"precious"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..images import SUFFIXES, PhotoError, image_format
+from ..images import SUFFIXES, PhotoError, image_format, output_name
 from .inputs import FileSet
 
 __all__ = ["Job", "Targets", "plan_jobs"]
@@ -59,11 +59,8 @@ def plan_jobs(sources: Sequence[Path], output: Path, compare: bool) -> list[Job]
 
 
 def _colored_name(source: Path) -> str:
-    try:
-        image_format(source)
-    except PhotoError:  # it has no ending, or that of a format that isn't written
-        return _fitting(source.name, ".png")
-    return source.name
+    name = output_name(source.name)
+    return name if name == source.name else _fitting(source.name, ".png")
 
 
 def _sheet_name(target: Path, is_only: bool, taken: set[str]) -> str:

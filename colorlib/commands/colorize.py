@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..images import MAX_PIXELS, PhotoError, read_image, resize_image, write_image
 from ..models import Colorizer, find_model, load_model
@@ -14,7 +14,7 @@ from ..training.progress import progress_bar
 from ._log import Log
 from ._sheet import Sheet, scaled
 from ._targets import Job, Targets, plan_jobs
-from .inputs import list_images, missing, one_line, print_error
+from .inputs import list_images, missing, one_line, print_error, print_note
 
 __all__ = ["Outcome", "colorize", "colorize_files"]
 
@@ -23,8 +23,14 @@ SMALLEST_SIDE = 16
 DISK_IS_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 Status = Literal["colorized", "skipped", "failed"]
-#: What became of one photo, and a line of text that says so.
-Outcome = tuple[Status, str]
+
+
+class Outcome(NamedTuple):
+    """What became of one photo: a word, a line of text that says so, and what could not be kept of it, if anything."""
+
+    status: Status
+    text: str
+    note: str = ""
 
 
 def colorize(
@@ -75,17 +81,20 @@ def colorize(
     )
     with Log(log, [*sources, *_model_file(model)]) as lines:
 
-        def note(status: Status, text: str) -> None:
-            counts[status] += 1
-            lines.add(status, text)
-            if status == "failed":
-                print_error(text)
+        def tell(outcome: Outcome) -> None:
+            counts[outcome.status] += 1
+            lines.add(outcome.status, outcome.text)
+            if outcome.status == "failed":
+                print_error(outcome.text)
+            if outcome.note:
+                lines.add("note", outcome.note)
+                print_note(outcome.note)
 
         try:
             for error in not_found:
-                note("failed", str(error))
-            for status, text in outcomes:
-                note(status, text)
+                tell(Outcome("failed", str(error)))
+            for outcome in outcomes:
+                tell(outcome)
         except BaseException as error:
             lines.add("stopped", str(error) or "interrupted")
             raise
@@ -180,7 +189,7 @@ def _colorize_jobs(
             else:
                 yield _skipped(job)
         except PhotoError as error:
-            yield "failed", str(error)
+            yield Outcome("failed", str(error))
     if not waiting:
         return
     _make_folder(waiting[0].target.parent)
@@ -190,13 +199,15 @@ def _colorize_jobs(
             try:
                 yield _colorize_file(job, targets, colorizer, chroma, size)
             except MemoryError:
-                yield "failed", f"{job.source} needs more memory than is available: make it smaller with --size"
+                yield Outcome(
+                    "failed", f"{job.source} needs more memory than is available: make it smaller with --size"
+                )
             except PhotoError as error:
-                yield "failed", str(error)
+                yield Outcome("failed", str(error))
                 if getattr(error.__cause__, "errno", None) in DISK_IS_FULL and number < len(waiting):
                     raise ValueError("the disk is full: make room, then go on with --skip-existing") from error
             except Exception as error:  # whatever is wrong with one photo, the others are colored
-                yield "failed", f"{job.source} can't be colorized ({error or type(error).__name__})"
+                yield Outcome("failed", f"{job.source} can't be colorized ({error or type(error).__name__})")
             bar.update()
 
 
@@ -214,7 +225,7 @@ def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: flo
     if not wanted:
         return _skipped(job)
     image = read_image(job.source)
-    gray, alpha, metadata, bits = image.gray(), image.opacity(), image.metadata, image.bits
+    gray, alpha, metadata, bits, notes = image.gray(), image.opacity(), image.metadata, image.bits, image.notes
     if size is not None:
         height, width = scaled(gray.shape, size)
         gray = resize_image(gray, height, width)
@@ -223,7 +234,7 @@ def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: flo
     del image  # a large photo's pixels are not kept while it is colored
     rgb = colorizer.colorize(gray, chroma)
     if job.target in wanted:
-        write_image(job.target, rgb, alpha, metadata, bits)
+        notes = (*notes, *write_image(job.target, rgb, alpha, metadata, bits))
         targets.wrote(job.target)
     if sheet is not None and job.sheet is not None:
         content = sheet.jpeg(rgb)
@@ -232,8 +243,9 @@ def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: flo
         except OSError as error:
             raise PhotoError(f"{job.sheet} can't be written ({error.strerror}): choose another place") from error
         targets.wrote(job.sheet)
-    return "colorized", f"{job.source} -> {job.target}"
+    note = f"{job.source}: {'; '.join(notes)}" if notes else ""
+    return Outcome("colorized", f"{job.source} -> {job.target}", note)
 
 
 def _skipped(job: Job) -> Outcome:
-    return "skipped", f"{job.source}: {job.target} exists"
+    return Outcome("skipped", f"{job.source}: {job.target} exists")

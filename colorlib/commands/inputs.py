@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..images import SUFFIXES, PhotoError
 
-__all__ = ["FileSet", "list_images", "missing", "one_line", "print_error"]
+__all__ = ["FileSet", "list_images", "missing", "one_line", "print_error", "print_note"]
 
 
 def list_images(inputs: Sequence[str], on_error: Callable[[Exception], None]) -> list[Path]:
@@ -133,5 +133,14 @@ def one_line(text: object) -> str:
 
 def print_error(error: object) -> None:
     """Print an error as one line on standard error."""
+    _print_line(f"error: {error}")
+
+
+def print_note(text: str) -> None:
+    """Print what of a photo was left out, as one line on standard error."""
+    _print_line(f"note: {text}")
+
+
+def _print_line(text: str) -> None:
     start = "\r\033[K" if sys.stderr.isatty() else ""  # a progress bar may be there
-    print(f"{start}error: {one_line(error)}", file=sys.stderr)
+    print(f"{start}{one_line(text)}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """One image file in and out, with all that it holds, and images resized."""
 
-from .formats import SUFFIXES, PhotoError, image_format
+from .formats import SUFFIXES, WRITTEN, PhotoError, image_format, output_name
 from .metadata import Metadata
 from .read import MAX_PIXELS, ImageFile, image_size, read_image, read_square
 from .resize import enlarge, enlarge_guided, resize_image
@@ -9,6 +9,7 @@ from .write import write_image
 __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
+    "WRITTEN",
     "ImageFile",
     "Metadata",
     "PhotoError",
@@ -16,6 +17,7 @@ __all__ = [
     "enlarge_guided",
     "image_format",
     "image_size",
+    "output_name",
     "read_image",
     "read_square",
     "resize_image",

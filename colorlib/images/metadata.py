@@ -1,25 +1,29 @@
-"""What a file says about its photo besides the pixels: EXIF, resolution, XMP, color profile."""
+"""What a file says about its photo besides the pixels: EXIF, resolution, XMP, IPTC, comments, color profile.
+
+References
+----------
+Adobe, Photoshop file formats specification, 2019: image resources, of which one is IPTC.
+"""
 
 import math
 import re
 import struct
+from collections.abc import Sized
 from dataclasses import dataclass
 
-from PIL import Image
+from .exif import ORIENTATION, RESOLUTION
+from .source import Source
 
-__all__ = ["Metadata", "read_metadata"]
+__all__ = ["IPTC_RESOURCE", "Metadata", "iptc_of", "left_out", "read_metadata"]
 
-#: EXIF tags of the main directory that describe the photo rather than the file's layout: title, camera, program, date,
-#: author, rating, copyright, and Windows' own title, comment, author, keywords, subject.
-DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 18246, 33432, 40091, 40092, 40093, 40094, 40095)
-EXIF_DIRECTORY, GPS_DIRECTORY = 0x8769, 0x8825
-#: EXIF tags that don't hold for the output: color space, size, the offset of another directory.
-OUTDATED_TAGS = (40961, 40962, 40963, 40965)
+IPTC_RESOURCE = 0x0404
 
 
 @dataclass(frozen=True)
 class Metadata:
     """Metadata of a photo, ready to be written with an sRGB version of it.
+
+    Texts are kept byte for byte, in whatever encoding they are.
 
     Attributes
     ----------
@@ -31,32 +35,47 @@ class Metadata:
         Horizontal and vertical resolution in dots per inch.
     xmp : bytes
         XMP packet; empty if there is none.
+    iptc : bytes
+        IPTC-IIM record; empty if there is none.
+    comments : tuple of bytes
+        Comments of a JPEG, a GIF or a PNG.
+    texts : tuple of bytes
+        Other texts of a PNG: its chunks as they stand, each beginning with its type.
     """
 
     exif: bytes = b""
     icc_profile: bytes = b""
     dpi: tuple[float, float] | None = None
     xmp: bytes = b""
+    iptc: bytes = b""
+    comments: tuple[bytes, ...] = ()
+    texts: tuple[bytes, ...] = ()
 
 
-def read_metadata(image: Image.Image, profile: bytes) -> Metadata:
-    """Collect the metadata of an image that Pillow opened, with the color profile that its pixels have now."""
-    numbers = [float(number) for number in image.info.get("dpi", ())]
+def read_metadata(source: Source, profile: bytes) -> Metadata:
+    """Collect the metadata of a file that was opened, with the color profile that its pixels have now."""
+    numbers = [float(number) for number in source.dpi or ()]
     usable = len(numbers) == 2 and all(math.isfinite(number) and number > 0 for number in numbers)
     dpi = (numbers[0], numbers[1]) if usable else None
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    xmp = re.sub(rb"""(tiff:Orientation(?:>|=["']))\d""", rb"\g<1>1", xmp.encode() if isinstance(xmp, str) else xmp)
-    return Metadata(_read_exif(image), profile, dpi, xmp)
+    xmp = re.sub(rb"""(tiff:Orientation(?:>|=["']))\d""", rb"\g<1>1", source.xmp)
+    exif = source.exif.without((ORIENTATION, *RESOLUTION)).block()
+    return Metadata(exif, profile, dpi, xmp, source.iptc, tuple(source.comments), tuple(source.texts))
 
 
-def _read_exif(image: Image.Image) -> bytes:
-    found, kept = image.getexif(), Image.Exif()
-    kept.update({tag: found[tag] for tag in DESCRIPTIVE_TAGS if tag in found})
-    for directory in (EXIF_DIRECTORY, GPS_DIRECTORY):
-        if directory in found:
-            values = found.get_ifd(directory)
-            kept[directory] = {tag: values[tag] for tag in values if tag not in OUTDATED_TAGS}
-    try:
-        return kept.tobytes() if len(kept) else b""
-    except (ValueError, TypeError, OverflowError, struct.error):  # values that their tags can't hold
-        return b""
+def left_out(notes: list[str], target: str, **contents: Sized) -> None:
+    """Note which contents, by their names, are not empty and have no place in a format."""
+    if names := [name for name, content in contents.items() if len(content)]:
+        notes.append(f"its {' and '.join(names)} can't be held by {target}, and is left out")
+
+
+def iptc_of(resources: bytes) -> bytes:
+    """Return the IPTC record among Photoshop's image resources; raise `struct.error` or `IndexError` for damage."""
+    at, record = 0, b""
+    while resources[at : at + 4] == b"8BIM":
+        (kind,) = struct.unpack_from(">H", resources, at + 4)
+        at += 6 + (resources[at + 6] + 2) // 2 * 2  # a name, padded
+        (length,) = struct.unpack_from(">I", resources, at)
+        if kind == IPTC_RESOURCE:
+            record += resources[at + 4 : at + 4 + length]
+        at += 4 + (length + 1) // 2 * 2
+    return record

@@ -1,133 +1,89 @@
-"""One image file out: JPEG, PNG, TIFF or WebP, of 8 or 16 bits per channel, with opacity and metadata.
+"""One image file out: JPEG, PNG, TIFF, WebP, AVIF or HEIC, of 8 or 16 bits per channel, with opacity and metadata."""
 
-Pillow encodes 8 bits per channel; imagecodecs (PNG) and tifffile (TIFF) encode 16, which Pillow can't.
-"""
-
-import io
-import struct
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
 from ..color import on_all_processors, row_bands
 from ..paths import write_whole
+from ._guard import reason_of, silenced
 from .formats import PhotoError, image_format
+from .jpeg import LONGEST_SIDE as LONGEST_OF_JPEG
+from .jpeg import encode_jpeg
 from .metadata import Metadata
+from .others import LONGEST_SIDE, encode_other
+from .png import encode_png
+from .tiff import encode_tiff
 
 __all__ = ["write_image"]
 
-JPEG_QUALITY = 95
-_XMP_TAG = 700  # of a TIFF
+LONGEST = {"JPEG": LONGEST_OF_JPEG, **LONGEST_SIDE}
+WITH_16_BITS = {"PNG": encode_png, "TIFF": encode_tiff}
 
 
 def write_image(
     path: str | Path, rgb: np.ndarray, alpha: np.ndarray | None = None, metadata: Metadata | None = None, bits: int = 8
-) -> None:
+) -> list[str]:
     """Write a photo to a file, whole or not at all.
 
     Parameters
     ----------
     path : str or Path
-        The ending of its name chooses the format: JPEG, PNG, TIFF or WebP.
+        The ending of its name chooses the format: JPEG, PNG, TIFF, WebP, AVIF or HEIC.
     rgb : ndarray of float32, shape (H, W, 3)
         sRGB in [0, 1].
     alpha : ndarray of float32, shape (H, W), optional
         Opacity in [0, 1].
     metadata : Metadata, optional
-        A 16-bit TIFF leaves out the camera settings and the GPS position.
+        What the format can't hold of it is left out.
     bits : {8, 16}
-        Bits per channel; JPEG and WebP always have 8.
+        Bits per channel; only PNG and TIFF have 16.
+
+    Returns
+    -------
+    list of str
+        What was left out, and why; each reads on from the name of the file.
 
     Raises
     ------
     PhotoError
-        If the format is unknown or can't hold the photo's transparency, or the file can't be written.
+        If the format is unknown or can't hold the photo's transparency or size, or the file can't be written.
     """
     path, metadata = Path(path), metadata or Metadata()
     file_format = image_format(path)
+    height, width = rgb.shape[:2]
+    if max(height, width) > (longest := LONGEST.get(file_format, 2**31)):
+        raise PhotoError(
+            f"{path} can't be written: a {file_format} has at most {longest:,} pixels a side, the photo has "
+            f"{width:,}×{height:,}; name it .png or .tif"
+        )
     if file_format == "JPEG" and alpha is not None:
         if alpha.min() < 1:
             raise PhotoError(
                 f"{path} can't be written: a JPEG can't hold the photo's transparency; name it .png, .tif or .webp"
             )
         alpha = None
-    if bits == 16 and file_format in ("PNG", "TIFF"):
-        encode = _encode_png_16 if file_format == "PNG" else _encode_tiff_16
-        content = encode(_from_unit(rgb, alpha, np.uint16), metadata)
-    else:
-        content = _encode_8_bits(_from_unit(rgb, alpha, np.uint8), file_format, metadata)
+    pixels = _from_unit(rgb, alpha, np.uint16 if bits == 16 and file_format in WITH_16_BITS else np.uint8)
+    notes: list[str] = []
+    try:
+        with silenced():
+            if file_format in WITH_16_BITS:
+                content = WITH_16_BITS[file_format](pixels, metadata, notes)
+            elif file_format == "JPEG":
+                content = encode_jpeg(pixels, metadata, notes)
+            else:
+                content = encode_other(pixels, metadata, notes, file_format)
+    except PhotoError as error:
+        raise PhotoError(f"{path} {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # encoders raise all kinds of errors
+        raise PhotoError(f"{path} can't be written ({reason_of(error)}): choose another format") from error
     try:
         write_whole(path, content)
     except OSError as error:
         raise PhotoError(f"{path} can't be written ({error.strerror or error}): choose another place") from error
-
-
-def _encode_8_bits(pixels: np.ndarray, file_format: str, metadata: Metadata) -> bytes:
-    options: dict[str, Any] = {"icc_profile": metadata.icc_profile, "dpi": metadata.dpi}
-    if file_format == "TIFF":
-        tags = options["tiffinfo"] = Image.Exif()
-        tags.load(metadata.exif)
-        if metadata.xmp:
-            tags[_XMP_TAG] = metadata.xmp
-        options["compression"] = "raw"  # Pillow can't write the camera settings into a compressed TIFF
-    elif file_format == "PNG":
-        options["exif"] = metadata.exif
-        if metadata.xmp:
-            chunks = options["pnginfo"] = PngImagePlugin.PngInfo()
-            chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
-    else:
-        options |= {"exif": metadata.exif, "xmp": metadata.xmp, "quality": JPEG_QUALITY}
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, file_format, **{name: value for name, value in options.items() if value})
-    return buffer.getvalue()
-
-
-def _encode_png_16(pixels: np.ndarray, metadata: Metadata) -> bytes:
-    """Encode a PNG, then insert the metadata chunks after its header (PNG specification, 3rd edition, 11.3)."""
-    import imagecodecs
-
-    encoded = bytes(imagecodecs.png_encode(pixels))
-    chunks = []
-    if metadata.icc_profile:
-        chunks.append(b"iCCPsRGB\0\0" + zlib.compress(metadata.icc_profile))
-    if metadata.dpi:
-        chunks.append(b"pHYs" + struct.pack(">IIB", *(round(number / 0.0254) for number in metadata.dpi), 1))
-    if metadata.exif:
-        chunks.append(b"eXIf" + metadata.exif.removeprefix(b"Exif\0\0"))
-    if metadata.xmp:
-        chunks.append(b"iTXtXML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
-    framed = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
-    return encoded[:33] + b"".join(framed) + encoded[33:]
-
-
-def _encode_tiff_16(pixels: np.ndarray, metadata: Metadata) -> bytes:
-    import tifffile
-
-    exif = Image.Exif()
-    exif.load(metadata.exif)
-    tags: list[tuple[int, str, int, Any, bool]]
-    tags = [(tag, "s", 0, value, True) for tag, value in exif.items() if isinstance(value, str)]
-    if metadata.xmp:
-        tags.append((_XMP_TAG, "B", len(metadata.xmp), metadata.xmp, True))
-    options: dict[str, Any] = {"resolution": metadata.dpi, "resolutionunit": "INCH"} if metadata.dpi else {}
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels,
-        photometric="rgb",
-        compression="deflate",
-        predictor=True,
-        metadata=None,
-        extrasamples=["unassalpha"] if pixels.shape[-1] == 4 else None,
-        extratags=tags,
-        software=False,
-        iccprofile=metadata.icc_profile or None,
-        **options,
-    )
-    return buffer.getvalue()
+    return notes
 
 
 def _from_unit(rgb: np.ndarray, alpha: np.ndarray | None, dtype: type) -> np.ndarray:

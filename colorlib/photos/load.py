@@ -14,7 +14,7 @@ from .manifests import Photo, file_hash
 
 __all__ = ["load_photos"]
 
-CACHE_VERSION = 3  # change it when decoding or resizing changes, so that stale pixels are not used
+CACHE_VERSION = 4  # change it when decoding or resizing changes, so that stale pixels are not used
 
 
 def load_photos(collection: str, size: int = 256, split: str | None = None) -> np.ndarray:
