@@ -411,6 +411,35 @@ def test_names_that_are_no_text(photo, model, tmp_path):
     assert len(log) == 12 and sum(r"caf\udce9.jpg" in line for line in log) == 2
 
 
+@on_posix
+def test_long_names_of_files_that_png_stands_in_for(photo, model, tmp_path, capsys):
+    names = ["n" * 251 + ".gif", "ü" * 125 + ".bmp", "m" * 247 + ".gif"]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(tmp_path / "in" / name)
+    for options in ((), ("--skip-existing",)):
+        colorize(model, tmp_path / "in", "-o", tmp_path / "out", "--compare", *options)
+        made = contents(tmp_path / "out").keys()
+        assert {"n" * 251 + ".png", "ü" * 125 + ".png", names[2] + ".png"} < made and len(made) == 6
+    assert main(["score", str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.count("…") == 3
+
+
+def test_a_name_with_png_added_is_not_taken_from_a_photo_of_that_name(photo, model, tmp_path, capsys):
+    """Neither in the output folder nor, if that is the photos' own, in place of the photo."""
+    (tmp_path / "in").mkdir()
+    Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(tmp_path / "in" / "a.gif")
+    write_photos(tmp_path / "in", photo[::-1], "a.gif.png")
+    before = contents(tmp_path / "in")
+    arguments = ["colorize", str(tmp_path / "in"), "--model", model, "--overwrite", "-o"]
+    assert main([*arguments, str(tmp_path / "out")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"a.gif would go to {tmp_path / 'out' / 'a.gif.png'}, like another photo" in line
+    assert colored_like(tmp_path / "out" / "a.gif.png", tmp_path / "in" / "a.gif.png")
+    assert main([*arguments, str(tmp_path / "in")]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 2 and contents(tmp_path / "in") == before
+
+
 # Long calls
 
 
@@ -460,6 +489,20 @@ def test_the_log_says_what_became_of_each_photo(photo, model, refused, tmp_path)
     assert events[4][1] == f"1 colorized, 1 skipped, 2 failed, in {output}"
     (line,) = refused(source, "-o", output, "--log", source)
     assert f"{source} can't be written (Is a directory): choose another file for the log" in line
+
+
+def test_what_is_left_out_of_a_photo_is_said_and_logged_and_no_failure(photo, model, tmp_path, capsys):
+    write_image(tmp_path / "in" / "a.png", photo)
+    frames = [Image.new("L", (64, 48), level) for level in (90, 200)]
+    frames[0].save(tmp_path / "in" / "b.gif", save_all=True, append_images=frames[1:])
+    colorize(model, tmp_path / "in", "-o", tmp_path / "out", "--log", tmp_path / "log.txt")
+    said = f"{tmp_path / 'in' / 'b.gif'}: it is animated, and the frames after the first are left out"
+    output = capsys.readouterr()
+    assert output.err == f"note: {said}\n" and output.out == f"2 colorized, in {tmp_path / 'out'}\n"
+    events = [line.split("\t")[1:] for line in (tmp_path / "log.txt").read_text().splitlines()]
+    assert [event for event, _ in events] == ["colorized", "colorized", "note", "end"] and events[2][1] == said
+    colorize(model, tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
+    assert capsys.readouterr().err == ""
 
 
 @on_linux

@@ -24,6 +24,7 @@ from colorlib.images import (
     read_image,
     write_image,
 )
+from colorlib.images.source import MORE_FRAMES
 from conftest import ROOT, environment
 
 
@@ -280,6 +281,29 @@ def test_a_damaged_second_page_does_not_keep_the_first_from_being_read(tmp_path,
     image = read_image(tmp_path / "in.tif")
     assert set(image.pixels.ravel()) == {40}
     assert image.notes in (("it has 1 more page, left out",), ("its page 2 can't be read, and is left out",))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "PNG"])
+def test_of_an_animation_the_first_frame_is_read_with_a_word(tmp_path, kind):
+    for frames, notes in (([], ()), ([Image.new("L", (64, 48), 7)], (MORE_FRAMES,))):
+        (tmp_path / "in").write_bytes(encode(GRAY, kind, save_all=True, append_images=frames))
+        image = read_image(tmp_path / "in")
+        assert image.notes == notes and np.abs(lightness(image.gray()) - lightness(UNIT)).mean() < 1
+
+
+def test_a_damaged_second_frame_does_not_keep_the_first_from_being_read(tmp_path):
+    whole = encode(GRAY, "GIF", save_all=True, append_images=[Image.new("L", (64, 48), 7)])
+    second = whole.rindex(b"\x2c\0\0\0\0") + 3  # in the middle of where it says how large it is
+    (tmp_path / "in.gif").write_bytes(whole[:second])
+    assert np.abs(lightness(read_image(tmp_path / "in.gif").gray()) - lightness(UNIT)).mean() < 1
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif", ".heic"])
+def test_fewer_bits_than_the_photo_had_are_noted(tmp_path, suffix):
+    rgb = np.dstack([UNIT.astype(np.float32)] * 3)
+    (note,) = write_image(tmp_path / f"out{suffix}", rgb, bits=16)
+    assert "more than 8 bits per channel" in note
+    assert write_image(tmp_path / f"out{suffix}", rgb, bits=8) == []
 
 
 @pytest.mark.parametrize("bits", [8, 16])

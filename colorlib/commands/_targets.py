@@ -60,7 +60,7 @@ def plan_jobs(sources: Sequence[Path], output: Path, compare: bool) -> list[Job]
 
 def _colored_name(source: Path) -> str:
     name = output_name(source.name)
-    return name if name == source.name else _fitting(source.name, ".png")
+    return name if len(os.fsencode(name)) <= LONGEST_NAME else _fitting(source.stem, ".png")
 
 
 def _sheet_name(target: Path, is_only: bool, taken: set[str]) -> str:

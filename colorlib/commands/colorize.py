@@ -179,7 +179,9 @@ def _colorize_jobs(
     waiting = []
     if jobs:
         discard_parts(jobs[0].target.parent)
-    for job in jobs:  # all that can be told before the first is colored, which may take hours
+    # First those that keep their names, so that a.gif.png is not taken for a.gif. All that can be told is told before
+    # the first is colored, which may take hours.
+    for job in sorted(jobs, key=lambda job: job.target.name != job.source.name):
         try:
             if reason := missing(job.source):
                 raise PhotoError(reason)

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from .exif import parse_exif
 from .formats import PhotoError
 from .metadata import Metadata, left_out
-from .source import Pixels, Source, scaled_to_full, split_alpha, unknown_pixels
+from .source import MORE_FRAMES, Pixels, Source, scaled_to_full, split_alpha, unknown_pixels
 
 __all__ = ["encode_other", "open_heic", "open_jpeg_xl", "open_with_pillow"]
 
@@ -39,7 +39,11 @@ def open_with_pillow(data: bytes, file_format: str) -> Source:
             return split_alpha(scaled_to_full(pixels, bits), 3 if pixels.shape[-1] >= 3 else 1)
         if file_format == "PNM" and (wide := _wide_ppm(image, data)) is not None:
             return wide, None
-        return _decode(image)
+        pixels_and_alpha = _decode(image)
+        with source.attempt("second frame"):
+            if getattr(image, "is_animated", False):
+                source.notes.append(MORE_FRAMES)
+        return pixels_and_alpha
 
     source = Source(image.size, decode, info.get("icc_profile") or b"")
     if file_format == "JPEG 2000":

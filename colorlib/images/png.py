@@ -17,7 +17,7 @@ import numpy as np
 from .exif import parse_exif
 from .metadata import Metadata, iptc_of
 from .profiles import profile_of_gamma
-from .source import Pixels, Source, inflate, split_alpha
+from .source import MORE_FRAMES, Pixels, Source, inflate, split_alpha
 
 __all__ = ["encode_png", "open_png"]
 
@@ -76,6 +76,8 @@ def _read_metadata(source: Source, chunks: list[Chunk], is_gray: bool) -> None:
             with source.attempt(f"text {keyword!r}"):
                 exif = _read_text(source, name, content) or exif
     source.set_exif(exif)
+    if found.get(b"acTL", b"")[:4] > b"\0\0\0\1":
+        source.notes.append(MORE_FRAMES)
     if b"pHYs" in found:
         with source.attempt("resolution"):
             x, y, unit = struct.unpack(">IIB", found[b"pHYs"])

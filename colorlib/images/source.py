@@ -12,11 +12,21 @@ from PIL import Image
 from .exif import Exif, parse_exif
 from .formats import PhotoError
 
-__all__ = ["MAX_PIXELS", "Pixels", "Source", "inflate", "scaled_to_full", "split_alpha", "unknown_pixels"]
+__all__ = [
+    "MAX_PIXELS",
+    "MORE_FRAMES",
+    "Pixels",
+    "Source",
+    "inflate",
+    "scaled_to_full",
+    "split_alpha",
+    "unknown_pixels",
+]
 
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow refuses to decode more
 #: Color and opacity: (H, W), (H, W, 3) or, in CMYK, (H, W, 4), and (H, W) or None; uint8 or uint16.
 Pixels = tuple[np.ndarray, np.ndarray | None]
+MORE_FRAMES = "it is animated, and the frames after the first are left out"
 MOST_NOTES = 8  # of one file
 _LARGEST_TEXT = 2**26  # bytes of what is stored compressed
 
@@ -81,7 +91,7 @@ class Source:
         """Read something in this context; if it is damaged, leave it out."""
         try:
             yield
-        except (zlib.error, struct.error, ValueError, IndexError):
+        except (zlib.error, struct.error, ValueError, IndexError, EOFError, OSError):
             self.leave_out(what)
 
 

@@ -65,6 +65,8 @@ def write_image(
         alpha = None
     pixels = _from_unit(rgb, alpha, np.uint16 if bits == 16 and file_format in WITH_16_BITS else np.uint8)
     notes: list[str] = []
+    if bits == 16 and pixels.dtype == np.uint8:
+        notes.append(f"it has more than 8 bits per channel, of which a {file_format} holds 8")
     try:
         with silenced():
             if file_format in WITH_16_BITS:
