@@ -50,6 +50,7 @@ def bmp_with_opacity(rgba: np.ndarray) -> bytes:
     return b"BM" + struct.pack("<IHHI", 122 + len(rows), 0, 0, 122) + header + rows
 
 
+JXL_NOTE = "its metadata can't be read here, and are left out"
 GRAY, COLOR = Image.fromarray(SLOPE), Image.fromarray(np.dstack([SLOPE] * 3))
 FILES = {
     "gray.bmp": (8, lambda: encode(GRAY, "BMP")),
@@ -296,6 +297,14 @@ def test_a_damaged_second_frame_does_not_keep_the_first_from_being_read(tmp_path
     second = whole.rindex(b"\x2c\0\0\0\0") + 3  # in the middle of where it says how large it is
     (tmp_path / "in.gif").write_bytes(whole[:second])
     assert np.abs(lightness(read_image(tmp_path / "in.gif").gray()) - lightness(UNIT)).mean() < 1
+
+
+def test_metadata_of_a_jpeg_xl_are_noted(tmp_path):
+    bare = bytes(imagecodecs.jpegxl_encode(SLOPE, lossless=True, usecontainer=True))
+    for box, notes in ((b"", ()), (struct.pack(">I4sI", 20, b"Exif", 0) + b"II*\0\0\0\0\0", (JXL_NOTE,))):
+        (tmp_path / "in.jxl").write_bytes(bare + box)
+        image = read_image(tmp_path / "in.jxl")
+        assert image.notes == notes and np.array_equal(image.pixels, SLOPE)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif", ".heic"])

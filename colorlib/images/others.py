@@ -95,7 +95,7 @@ def _wide_ppm(image: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield types and contents of the boxes of a JPEG 2000 file."""
+    """Yield types and contents of the boxes of a JPEG 2000 or JPEG XL."""
     at = 0
     while at + 8 <= len(data):
         length, start = int.from_bytes(data[at : at + 4], "big"), at + 8
@@ -150,7 +150,10 @@ def open_jpeg_xl(data: bytes) -> Source:
             raise unknown_pixels(str(pixels.dtype))
         return split_alpha(pixels, 3 if pixels.shape[-1] >= 3 else 1)
 
-    return Source(_size_of_jpeg_xl(data), decode)
+    source = Source(_size_of_jpeg_xl(data), decode)
+    if data[4:8] == b"JXL " and any(name in (b"Exif", b"xml ", b"brob") for name, _ in _boxes(data)):
+        source.notes.append("its metadata can't be read here, and are left out")
+    return source
 
 
 def _size_of_jpeg_xl(data: bytes) -> tuple[int, int]:
