@@ -48,7 +48,9 @@ format: $(SETUP)  ## Format the code, and fix what can be fixed automatically
 	@$(PYTHON) -m ruff check --fix; $(PYTHON) -m ruff format
 
 lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
-	@COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$(PHOTOS)" $(PYTHON) -m jupyterlab notebooks
+	@photos="$(or $(PHOTOS),$$COLORLIB_PHOTOS)"; case "$$photos" in folder:/* | folder:~*) ;; \
+	  folder:*) photos="folder:$(CURDIR)/$${photos#folder:}" ;; esac; \
+	COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$$photos" $(PYTHON) -m jupyterlab notebooks
 
 data: $(SETUP)  ## Download all photos now, for working offline later
 	@$(PYTHON) -m colorlib data

@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import platform
 import re
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "REPORT",
     "ROOT",
     "WEIGHTS",
+    "discard_parts",
     "photo_folders",
     "run_folder",
     "write_whole",
@@ -76,11 +80,53 @@ def run_folder(collection: str, profile: str) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: next to it first, then renamed over it."""
+    """Write a file whole or not at all: next to it first, then renamed over it.
+
+    A link that has the file's name is replaced, not followed. On disk the content is complete before it has the name,
+    so that even a power cut leaves no half of it there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = _part_of(path)
     try:
-        part.write_bytes(content)
+        part.unlink(missing_ok=True)
+        with open(part, "xb") as file:  # "x" doesn't follow a link that somebody put there
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def discard_parts(folder: Path) -> None:
+    """Remove what calls of `write_whole` left in a folder when their process was killed on this machine."""
+    pattern = re.compile(rf".+\.colorlib-{_machine()}-(\d+)\.part", re.DOTALL)
+    with suppress(OSError), os.scandir(folder) as entries:  # leftovers do no harm
+        for entry in list(entries):
+            if (match := pattern.fullmatch(entry.name)) and not _is_running(int(match[1])):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _part_of(path: Path) -> Path:
+    """Name the file that is written first: after the file itself, unless a name so long would not be allowed."""
+    ending = f".colorlib-{_machine()}-{os.getpid()}.part"
+    fits = len(os.fsencode(path.name + ending)) <= 255
+    start = path.name if fits else hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    return path.with_name(start + ending)
+
+
+def _machine() -> str:
+    """Tell apart machines that write to one network folder, where a process number says little."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # where os.kill would end it, and a file that is being written can't be removed anyway
+        return False
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True

@@ -108,6 +108,14 @@ def test_bad_numbers(run, name, value, complaint):
     assert read_ledger(figures_of(run))["numbers"] == {}
 
 
+@pytest.mark.parametrize("value", [float("nan"), np.float64("inf")])
+def test_what_a_folder_of_photos_does_not_tell_is_recorded_as_a_dash(build, tmp_path, value):
+    run = Run("01_first", "smoke", f"folder:{tmp_path}")
+    run.begin()
+    run.record_number("r2_blue", value, ".2f")
+    assert read_ledger(figures_of(run))["numbers"]["r2_blue"] == {"value": None, "text": "–", "notebook": "01_first"}
+
+
 def test_tables(run):
     frame = pd.DataFrame({"model": ["gray", "linear"], "delta_e": [13.25, 12.5]})
     assert run.record_table("scores", frame) is frame

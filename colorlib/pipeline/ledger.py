@@ -81,6 +81,8 @@ class Run:
         name : str
             Lowercase letters, digits and ``_``; unique over the report.
         value : float or int or str
+            NaN or infinite where the photos hold nothing to measure, such as no blue pixel: the write-up then shows a
+            dash. On the report's own photos that is an error, since there everything is found.
         spec : str
             Format specification of the value in the write-up, such as ``".3f"``.
 
@@ -92,14 +94,18 @@ class Run:
         Raises
         ------
         ValueError
-            If the name does not fit the write-up or belongs to another notebook, or the value is NaN or infinite.
+            If the name does not fit the write-up or belongs to another notebook, or the value is NaN or infinite on the
+            report's own photos.
         """
         if "-" in name:
             raise ValueError(f"{name!r} can't name a number: the write-up would subtract; use '_' instead of '-'")
         value = value.item() if isinstance(value, np.generic) else value
+        entry = {"value": value, "text": format(value, spec)}
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name!r} is {value}: only finite numbers can be recorded")
-        self._enter("numbers", name, {"value": value, "text": format(value, spec)})
+            if self.collection in DEFAULT_COLLECTIONS.values():
+                raise ValueError(f"{name!r} is {value}: only finite numbers can be recorded")
+            entry = {"value": None, "text": "–"}
+        self._enter("numbers", name, entry)
         return value
 
     def record_table(self, name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
