@@ -279,7 +279,9 @@ def read_settings(notebook: str, profile: str) -> SimpleNamespace:
 def read_ledger(figures: Path) -> dict[str, dict]:
     """Read what a run recorded: ``{"numbers": …, "figures": …, "tables": …}``, each by name."""
     ledger: dict[str, dict] = {"numbers": {}, "figures": {}, "tables": {}}
-    if (figures / "numbers.json").is_file():
-        ledger["numbers"] = json.loads((figures / "numbers.json").read_text("utf-8"))
-        ledger |= json.loads((figures / "sources.json").read_text("utf-8"))
+    numbers, sources = figures / "numbers.json", figures / "sources.json"
+    if numbers.is_file():
+        ledger["numbers"] = json.loads(numbers.read_text("utf-8"))
+    if sources.is_file():  # it isn't where a full disk or a kill came between the two
+        ledger |= json.loads(sources.read_text("utf-8"))
     return ledger

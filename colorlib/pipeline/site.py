@@ -1,5 +1,6 @@
 """The HTML site, built from the write-up, the executed notebooks and what they recorded; nothing is executed here."""
 
+import errno
 import hashlib
 import json
 import os
@@ -38,6 +39,8 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
     ------
     RuntimeError
         If notebooks or results are missing, or Sphinx warns of anything.
+    OSError
+        If the disk is full.
     """
     source, site, part = folder / "site-src", folder / "site", folder / "site.part"
     _stage(notebooks, figures, source)
@@ -65,6 +68,8 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         shutil.rmtree(part, ignore_errors=True)
+        if (full := os.strerror(errno.ENOSPC)) in done.stderr:  # many warnings, and no fault of the pages
+            raise OSError(errno.ENOSPC, full, str(folder))
         print(done.stderr, file=sys.stderr)
         raise RuntimeError(
             f"the site was not built: fix what Sphinx reports above, in {paths.REPORT.name}/ or in the notebooks"
