@@ -477,6 +477,7 @@ def bad_host(monkeypatch):
 WAYS = ["404", "500", "page", "wrong", "dies", "slow", "silent", "redirect"]  # the last to where nobody answers
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("way", WAYS)
 def test_where_a_host_fails_the_next_address_is_asked(fresh, bad_host, way):
     bad_host.target = "http://127.0.0.1:1"
@@ -489,6 +490,7 @@ def test_where_a_host_fails_the_next_address_is_asked(fresh, bad_host, way):
     assert sorted(file.name for file in (paths.RAW / "photos").iterdir()) == sorted(bad_host.files)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("way", WAYS)
 def test_where_every_address_fails_the_bundled_photos_are_used(fresh, bad_host, way):
     bad_host.target = "http://127.0.0.1:1"
@@ -506,6 +508,7 @@ def test_a_redirection_is_followed(fresh, bad_host):
     assert len(fetch_photos("unsplash36")) == 3 and {"redirect", "good"} <= set(bad_host.asked)
 
 
+@pytest.mark.fault
 def test_a_host_that_is_merely_slow_is_waited_for(fresh, bad_host, monkeypatch):
     monkeypatch.setattr(downloads, "SLOWEST", 5)
     bad_host.files = {name: content[:60] for name, content in bad_host.files.items()}  # some 3 seconds

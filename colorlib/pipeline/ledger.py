@@ -109,9 +109,16 @@ class Run:
         return value
 
     def record_table(self, name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
-        """Record a table as ``tables/NAME.csv``, and return it for the notebook to show."""
+        """Record a table as ``tables/NAME.csv``, and return it for the notebook to show.
+
+        One without rows, since the photos have nothing for it, is recorded with a row of dashes: the write-up shows it.
+        """
+        import pandas as pd
+
         self._enter("tables", name, {})
-        paths.write_whole(self._figures / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
+        columns = list(frame.columns) or ["–"]
+        shown = frame if len(frame) else pd.DataFrame([["–"] * len(columns)], columns=columns)
+        paths.write_whole(self._figures / "tables" / f"{name}.csv", shown.to_csv(index=False).encode())
         return frame
 
     def extend_table(self, name: str, frame: "pd.DataFrame", key: str) -> "pd.DataFrame":
