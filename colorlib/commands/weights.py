@@ -14,7 +14,7 @@ import numpy as np
 from .. import paths
 from ..models.baselines import Gray
 from ..models.unet import UNet
-from ..photos import list_photos, load_photos
+from ..photos import first_colored, list_photos, load_photos
 from ..scores.leaderboard import Split, evaluate, load_splits
 from ..training import load_keras
 
@@ -62,7 +62,7 @@ def training_photos(sources: Sequence[str] = SOURCES, size: int = PHOTO_SIZE) ->
         apart = np.arange(len(loaded)) % every == every // 2
         colored = np.array([np.ptp(photo, axis=-1).max() > 0 for photo in loaded])
         if not (apart & colored).any():  # a gray photo tells nothing of colors: the first that isn't one
-            apart[colored.argmax()] = True
+            apart[first_colored(loaded)] = True
         photos.append(loaded if apart.all() else loaded[~apart])  # a single photo has to serve for both
         kept = np.flatnonzero(apart & colored)
         validation.append(Split(collection, loaded[kept], tuple(names[i] for i in kept)))

@@ -12,7 +12,7 @@ from ..images import PhotoError, read_square
 from .files import fetch_photos
 from .manifests import Photo, file_hash
 
-__all__ = ["load_photos"]
+__all__ = ["first_colored", "load_photos"]
 
 CACHE_VERSION = 3  # change it when decoding or resizing changes, so that stale pixels are not used
 
@@ -54,6 +54,21 @@ def load_photos(collection: str, size: int = 256, split: str | None = None) -> n
     for loaded, photo in zip(photos, files, strict=True):
         np.divide(squares[photo.sha256 or photo.file], np.float32(255), out=loaded)
     return photos
+
+
+def first_colored(photos: np.ndarray) -> int:
+    """Find the first photo that has colors, to learn from or to show.
+
+    Parameters
+    ----------
+    photos : ndarray of float32, shape (N, H, W, 3)
+
+    Returns
+    -------
+    int
+        Its index; 0 if all are gray.
+    """
+    return next((index for index, photo in enumerate(photos) if np.ptp(photo, axis=-1).any()), 0)
 
 
 def _cache(size: int) -> Path:
