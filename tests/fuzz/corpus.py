@@ -1,5 +1,6 @@
 """Valid image files of every format that is read, made in code: what the fuzzer begins with."""
 
+import importlib.util
 import io
 from collections.abc import Callable
 
@@ -65,9 +66,9 @@ def _pages() -> bytes:
     return buffer.getvalue()
 
 
-#: Format as Pillow calls it → name of a file without its ending → its content.
+#: Ending of a name → its beginning → what makes the content.
 FILES: dict[str, dict[str, Callable[[], bytes]]] = {
-    "JPEG": {
+    ".jpg": {
         "gray": lambda: pillow("L", "JPEG"),
         "color": lambda: pillow(
             "RGB", "JPEG", exif=exif(6), icc_profile=SRGB, xmp=XMP, comment=b"hello", dpi=(300, 300)
@@ -75,7 +76,7 @@ FILES: dict[str, dict[str, Callable[[], bytes]]] = {
         "progressive": lambda: pillow("RGB", "JPEG", progressive=True, subsampling=2, restart_marker_blocks=2),
         "cmyk": lambda: pillow("CMYK", "JPEG"),
     },
-    "PNG": {
+    ".png": {
         "gray": lambda: pillow("L", "PNG", exif=exif(), icc_profile=GRAY_PROFILE, pnginfo=png_text(), dpi=(300, 300)),
         "opacity": lambda: pillow("RGBA", "PNG", icc_profile=SRGB),
         "palette": lambda: pillow("P", "PNG", transparency=3),
@@ -83,7 +84,7 @@ FILES: dict[str, dict[str, Callable[[], bytes]]] = {
         "gray-16": lambda: imagecodecs.png_encode(pixels(1, np.uint16)),
         "opacity-16": lambda: imagecodecs.png_encode(pixels(4, np.uint16)),
     },
-    "TIFF": {
+    ".tif": {
         "gray": lambda: tiff(pixels(), resolution=(300, 300), iccprofile=GRAY_PROFILE),
         "lzw": lambda: tiff(pixels(3), "rgb", compression="lzw", predictor=True, rowsperstrip=8),
         "tiles-16": lambda: tiff(pixels(3, np.uint16), "rgb", compression="deflate", tile=(16, 16)),
@@ -98,33 +99,44 @@ FILES: dict[str, dict[str, Callable[[], bytes]]] = {
         "tags": lambda: pillow("RGB", "TIFF", exif=exif(8), icc_profile=SRGB, dpi=(300, 300)),
         "pages": _pages,
     },
-    "WEBP": {
+    ".webp": {
         "lossy": lambda: pillow("RGB", "WEBP", exif=exif(3), icc_profile=SRGB, xmp=XMP),
         "opacity": lambda: pillow("RGBA", "WEBP", lossless=True),
     },
-    "BMP": {"gray": lambda: pillow("L", "BMP"), "color": lambda: pillow("RGB", "BMP")},
-    "GIF": {"palette": lambda: pillow("P", "GIF", transparency=2), "gray": lambda: pillow("L", "GIF")},
-    "AVIF": {
+    ".bmp": {"gray": lambda: pillow("L", "BMP"), "color": lambda: pillow("RGB", "BMP")},
+    ".gif": {"palette": lambda: pillow("P", "GIF", transparency=2), "gray": lambda: pillow("L", "GIF")},
+    ".avif": {
         "color": lambda: pillow("RGB", "AVIF", exif=exif(), icc_profile=SRGB),
         "opacity": lambda: pillow("RGBA", "AVIF"),
     },
-    "JPEG2000": {
+    ".jp2": {
         "color": lambda: pillow("RGB", "JPEG2000"),
         "gray-16": lambda: imagecodecs.jpeg2k_encode(pixels(1, np.uint16)),
     },
-    "PPM": {"gray": lambda: pillow("L", "PPM"), "color": lambda: pillow("RGB", "PPM")},
-    "JXL": {"color": lambda: imagecodecs.jpegxl_encode(pixels(3)), "gray": lambda: imagecodecs.jpegxl_encode(pixels())},
+    ".ppm": {"gray": lambda: pillow("L", "PPM"), "color": lambda: pillow("RGB", "PPM")},
+    ".jxl": {
+        "color": lambda: imagecodecs.jpegxl_encode(pixels(3), distance=2.0),
+        "gray": lambda: imagecodecs.jpegxl_encode(pixels()),
+    },
 }
+
+
+if importlib.util.find_spec("pillow_heif"):
+    FILES[".heic"] = {"color": lambda: heic("RGB"), "opacity": lambda: heic("RGBA")}
+
+
+def heic(mode: str) -> bytes:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return pillow(mode, "HEIF", exif=exif(), icc_profile=SRGB)
 
 
 def make_corpus() -> dict[str, bytes]:
     """Make the files of the formats that the library reads: name → content."""
-    endings: dict[str, str] = {}
-    for suffix, kind in SUFFIXES.items():
-        endings.setdefault(kind, suffix)
     return {
-        f"{name}{endings[kind]}": bytes(make())
-        for kind, files in FILES.items()
-        if kind in endings
+        f"{name}{ending}": bytes(make())
+        for ending, files in FILES.items()
+        if ending in SUFFIXES
         for name, make in files.items()
     }

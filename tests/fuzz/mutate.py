@@ -27,6 +27,7 @@ def mutate(corpus: Mapping[str, bytes], seed: int) -> tuple[str, bytes, str]:
     ----------
     corpus : mapping of str to bytes
     seed : int
+        Below 0 stand the files themselves, without damage.
 
     Returns
     -------
@@ -36,6 +37,9 @@ def mutate(corpus: Mapping[str, bytes], seed: int) -> tuple[str, bytes, str]:
     ways : str
         What was done to it.
     """
+    if seed < 0:
+        name = sorted(corpus)[seed]
+        return name, corpus[name], "nothing"
     rng = random.Random(seed)
     name = rng.choice(sorted(corpus))
     content, done = corpus[name], []

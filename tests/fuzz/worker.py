@@ -89,9 +89,10 @@ def _judge(status: int, error: str, lines: list[str], target: Path, grown: int) 
         return "unclear", " / ".join(unnamed)
     errors = [line for line in lines if line.startswith("error: ")]
     if status == 0:
-        if errors or left - {SOUND} != {target.name}:
+        made = left & {target.name, f"{target.name}.png"}  # where the format is one that is only read
+        if errors or len(left) != 2 or not made:
             return "unclear", f"status 0, {sorted(left)}: {whole}"
-        if broken := _broken(target):
+        if broken := _broken(target.with_name(made.pop())):
             return "half a file", broken
         return "colored", whole
     if status != 1 or len(errors) != 1 or len(lines) != 1:
