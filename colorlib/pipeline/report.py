@@ -134,13 +134,17 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _claim(folder: Path) -> Iterator[None]:
-    """Claim a folder for this process; the system ends the claim when the process ends, however that happens."""
+    """Claim a folder; the system ends the claim when this process, and those that inherit it, have ended in any way.
+
+    Kernels and Sphinx inherit it: where this process is killed, they may go on writing for a moment.
+    """
     if sys.platform == "win32":  # which has no such claims
         yield
         return
     import fcntl
 
     opened = os.open(folder, os.O_RDONLY)
+    os.set_inheritable(opened, True)
     try:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)

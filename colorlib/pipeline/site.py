@@ -65,7 +65,8 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
         str(part),
     ]
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    # It inherits the claim on the folder, so that another report waits for it even if this process is killed.
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, close_fds=False)
     if done.returncode:
         shutil.rmtree(part, ignore_errors=True)
         if (full := os.strerror(errno.ENOSPC)) in done.stderr:  # many warnings, and no fault of the pages
