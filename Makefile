@@ -9,6 +9,8 @@
 
 PROFILE ?= full
 PHOTOS ?=
+COUNT ?= 10000
+KILLS ?= 20
 
 PYTHON := .venv/bin/python
 SETUP := .venv/ready
@@ -21,7 +23,7 @@ endif
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help report site test check lint format lab data weights wheel bench publish clean
+.PHONY: help report site test check lint format lab data weights wheel bench fuzz publish clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -48,7 +50,9 @@ format: $(SETUP)  ## Format the code, and fix what can be fixed automatically
 	@$(PYTHON) -m ruff check --fix; $(PYTHON) -m ruff format
 
 lab: $(SETUP)  ## Open the notebooks in JupyterLab (PROFILE=smoke, PHOTOS=...)
-	@COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$(PHOTOS)" $(PYTHON) -m jupyterlab notebooks
+	@photos="$(or $(PHOTOS),$$COLORLIB_PHOTOS)"; case "$$photos" in folder:/* | folder:~*) ;; \
+	  folder:*) photos="folder:$(CURDIR)/$${photos#folder:}" ;; esac; \
+	COLORLIB_PROFILE="$(PROFILE)" COLORLIB_PHOTOS="$$photos" $(PYTHON) -m jupyterlab notebooks
 
 data: $(SETUP)  ## Download all photos now, for working offline later
 	@$(PYTHON) -m colorlib data
@@ -65,6 +69,9 @@ wheel: $(SETUP)  ## Build the wheel, which colors photos without the repository,
 
 bench: $(SETUP)  ## Time this library against what you would use instead
 	@for script in benchmarks/*.py; do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
+
+fuzz: $(SETUP)  ## Color damaged files, try faults of the machine, write the page on it (COUNT=10000, KILLS=20)
+	@PYTHONPATH="tests:$(PYTHONPATH)" $(PYTHON) -m fuzz --count "$(COUNT)" --kills "$(KILLS)"
 
 publish: $(SETUP)  ## Copy the notebooks of the last full run into notebooks/, for a commit
 	@$(PYTHON) -m colorlib publish

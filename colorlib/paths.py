@@ -94,6 +94,10 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        if error.filename is None:  # a full disk is not told with the file's name
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

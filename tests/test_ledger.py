@@ -108,6 +108,21 @@ def test_bad_numbers(run, name, value, complaint):
     assert read_ledger(figures_of(run))["numbers"] == {}
 
 
+@pytest.mark.parametrize("value", [float("nan"), np.float64("inf")])
+def test_what_a_folder_of_photos_does_not_tell_is_recorded_as_a_dash(build, tmp_path, value):
+    run = Run("01_first", "smoke", f"folder:{tmp_path}")
+    run.begin()
+    run.record_number("r2_blue", value, ".2f")
+    assert read_ledger(figures_of(run))["numbers"]["r2_blue"] == {"value": None, "text": "–", "notebook": "01_first"}
+
+
+@pytest.mark.parametrize("columns, written", [(["kind", "at 1,036"], 'kind,"at 1,036"\n–,–\n'), ([], "–\n–\n")])
+def test_a_table_without_rows_is_recorded_with_one_of_dashes(run, columns, written):
+    frame = pd.DataFrame([], columns=columns)
+    assert run.record_table("kinds", frame) is frame
+    assert (figures_of(run) / "tables" / "kinds.csv").read_text("utf-8") == written
+
+
 def test_tables(run):
     frame = pd.DataFrame({"model": ["gray", "linear"], "delta_e": [13.25, 12.5]})
     assert run.record_table("scores", frame) is frame

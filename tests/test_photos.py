@@ -22,6 +22,7 @@ from colorlib.photos import (
     COLLECTIONS,
     PhotoError,
     PhotosUnavailable,
+    downloads,
     fetch_photos,
     list_photos,
     load_photos,
@@ -88,7 +89,7 @@ def write_manifest(data, files: dict[str, bytes], base_url: str) -> None:
                     "A",
                     "B",
                     "CC0-1.0",
-                    f"{base_url}/{name}",
+                    " ".join(f"{url}/{name}" for url in base_url.split()),
                 ]
             )
 
@@ -170,7 +171,8 @@ def test_bundled_photos_are_always_there(fresh):
 def test_loading_keeps_the_whole_photo(folder):
     left_red = np.zeros((30, 40, 3), np.uint8)
     left_red[:, :20, 0] = 255
-    for path in folder.iterdir():
+    for number, path in enumerate(sorted(folder.iterdir())):
+        left_red[29, 39, 2] = number  # so that they are not copies of one photo
         Image.fromarray(left_red).save(path.with_suffix(".png"))
         path.unlink()
     square = load_photos(f"folder:{folder}", 16)[0]
@@ -212,6 +214,68 @@ def test_folder_without_photos(tmp_path):
     make_image().save(tmp_path / "one.png")
     with pytest.raises(PhotoError, match="holds 1 photos.*at least 2"):
         list_photos(f"folder:{tmp_path}")
+
+
+def test_copies_of_a_photo_are_never_in_both_splits(folder):
+    for number in range(1, 9):  # of every photo but the first two, one to eight copies under other names
+        for copy in range(number):
+            shutil.copy(folder / f"photo{number + 1}.jpg", folder / f"{copy}-of-{number}.jpg")
+    train, test = ({photo.sha256 for photo in list_photos(f"folder:{folder}", split)} for split in ("train", "test"))
+    assert len(train) == 8 and len(test) == 2 and not train & test
+    loaded = load_photos(f"folder:{folder}", 16)
+    names = [photo.name for photo in list_photos(f"folder:{folder}")]
+    assert np.array_equal(loaded[names.index("0-of-3")], loaded[names.index("photo4")])
+    for path in folder.glob("photo*"):
+        shutil.copy(folder / "0-of-1.jpg", path)
+    for path in folder.glob("*-of-*"):
+        path.unlink()
+    with pytest.raises(PhotoError, match="holds 10 photos, copies of one,.*at least 2"):
+        list_photos(f"folder:{folder}")
+
+
+def test_what_is_no_photo_of_a_folder_is_passed_over(folder):
+    (folder / "._photo1.jpg").write_bytes(b"\0\5\x16\7" + bytes(60))  # what another system leaves beside a photo
+    (folder / "album.jpg").mkdir()
+    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    assert [photo.file for photo in list_photos(f"folder:{folder}")] == [f"photo{i}.jpg" for i in range(10)]
+
+
+def test_a_folder_is_used_by_its_whole_path(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    whole = (f"folder:{folder.resolve()}", "")
+    assert usable_collection("folder:album") == usable_collection("folder:./album/../album") == whole
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert usable_collection("folder:~/album") == whole
+
+
+def small_png(seed: int, gray: bool) -> bytes:
+    return image_bytes(make_image(seed).convert("L" if gray else "RGB").convert("RGB"), "PNG")
+
+
+@pytest.mark.parametrize(
+    "gray, complaint",
+    [
+        ({"train", "test"}, "all 8 photos of .*album to learn from are gray: give a folder of color photos"),
+        ({"train"}, "all 8 photos of .*album to learn from are gray"),
+        ({"test"}, "all 2 photos of .*album to test on are gray"),
+        (set(), ""),
+    ],
+)
+def test_a_folder_of_gray_photos_is_refused_at_the_start(tmp_path, gray, complaint):
+    album = tmp_path / "album"
+    album.mkdir()
+    train = [small_png(seed, "train" in gray) for seed in range(8)]
+    first = min(hashlib.sha256(content).hexdigest() for content in train)  # photos before it are held out
+    test = (small_png(seed, "test" in gray) for seed in range(8, 10_000))
+    test = [content for content, _ in zip((c for c in test if hashlib.sha256(c).hexdigest() < first), range(2))]
+    for number, content in enumerate(train + test):
+        (album / f"photo{number}.png").write_bytes(content)
+    assert [photo.split for photo in list_photos(f"folder:{album}")] == ["train"] * 8 + ["test"] * 2
+    if not complaint:
+        assert usable_collection(f"folder:{album}") == (f"folder:{album}", "")
+        return
+    with pytest.raises(PhotoError, match=complaint):
+        usable_collection(f"folder:{album}")
 
 
 def test_damaged_photo_in_a_folder_is_named(folder):
@@ -358,6 +422,98 @@ def test_download_of_half_a_collection_is_refused(fresh, server, damage):
         load_photos("unsplash36", 16)
     assert not (paths.RAW / "photos" / "b.jpg").exists()
     assert usable_collection("unsplash36")[0] == "bundled"
+
+
+class BadHost(http.server.BaseHTTPRequestHandler):
+    """Answers in the way that the first part of the path says; the rest is a file of ``server.files``."""
+
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):
+        way, _, name = self.path.strip("/").partition("/")
+        content = self.server.files[name]
+        self.server.asked.append(way)
+        if way in ("404", "500"):
+            return self.send_error(int(way))
+        if way == "redirect":
+            self.send_response(302)
+            self.send_header("Location", f"{self.server.target}/{name}")
+            return self.end_headers()
+        if way == "page":
+            content = b"<!doctype html><title>Please log in</title>"
+        if way == "wrong":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if way == "silent":
+            self.server.closing.wait(30)
+        elif way == "dies":
+            self.wfile.write(content[: len(content) // 2])
+        elif way == "slow":
+            for i in range(len(content)):
+                if self.server.closing.wait(0.05):
+                    break
+                self.wfile.write(content[i : i + 1])
+        else:
+            self.wfile.write(content)
+
+
+@pytest.fixture
+def bad_host(monkeypatch):
+    """A photo host on this machine that fails in many ways; give it ``files``."""
+    monkeypatch.setattr(downloads, "PATIENCE_SECONDS", 0.5)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), BadHost) as running:
+        running.url, running.asked, running.closing = f"http://127.0.0.1:{running.server_port}", [], threading.Event()
+        running.files = {f"{name}.jpg": image_bytes(make_image(i)) for i, name in enumerate("abc")}
+        running.handle_error = lambda *arguments: None  # a client that has gone
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.closing.set()
+        running.shutdown()
+
+
+WAYS = ["404", "500", "page", "wrong", "dies", "slow", "silent", "redirect"]  # the last to where nobody answers
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("way", WAYS)
+def test_where_a_host_fails_the_next_address_is_asked(fresh, bad_host, way):
+    bad_host.target = "http://127.0.0.1:1"
+    write_manifest(fresh, bad_host.files, f"{bad_host.url}/{way} {bad_host.url}/good")
+    start = time.monotonic()
+    found = fetch_photos("unsplash36")
+    assert time.monotonic() - start < 5
+    assert {path.name: path.read_bytes() for path in found.values()} == bad_host.files
+    assert way in bad_host.asked and bad_host.asked.count("good") == 3
+    assert sorted(file.name for file in (paths.RAW / "photos").iterdir()) == sorted(bad_host.files)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("way", WAYS)
+def test_where_every_address_fails_the_bundled_photos_are_used(fresh, bad_host, way):
+    bad_host.target = "http://127.0.0.1:1"
+    write_manifest(fresh, bad_host.files, f"{bad_host.url}/{way} {bad_host.url}/404")
+    start = time.monotonic()
+    collection, notice = usable_collection("unsplash36")
+    assert time.monotonic() - start < 5 and collection == "bundled"
+    assert re.search(r"because the download of unsplash36 failed \([abc]\.jpg: 127.0.0.1.*; 127.0.0.1.*404", notice)
+    assert not [file for file in paths.RAW.rglob("*") if file.is_file()]
+
+
+def test_a_redirection_is_followed(fresh, bad_host):
+    bad_host.target = f"{bad_host.url}/good"
+    write_manifest(fresh, bad_host.files, f"{bad_host.url}/redirect")
+    assert len(fetch_photos("unsplash36")) == 3 and {"redirect", "good"} <= set(bad_host.asked)
+
+
+@pytest.mark.fault
+def test_a_host_that_is_merely_slow_is_waited_for(fresh, bad_host, monkeypatch):
+    monkeypatch.setattr(downloads, "SLOWEST", 5)
+    bad_host.files = {name: content[:60] for name, content in bad_host.files.items()}  # some 3 seconds
+    write_manifest(fresh, bad_host.files, f"{bad_host.url}/slow")
+    assert [path.read_bytes() for path in fetch_photos("unsplash36").values()] == list(bad_host.files.values())
 
 
 def test_files_are_looked_for_in_the_data_dir_first(fresh, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import numpy as np
 from .. import paths
 from ..models.baselines import Gray
 from ..models.unet import UNet
-from ..photos import list_photos, load_photos
+from ..photos import first_colored, list_photos, load_photos
 from ..scores.leaderboard import Split, evaluate, load_splits
 from ..training import load_keras
 
@@ -38,7 +38,8 @@ LOOKS = 12  # at the validation photos, during training
 def training_photos(sources: Sequence[str] = SOURCES, size: int = PHOTO_SIZE) -> tuple[np.ndarray, list[Split]]:
     """Load the training photos of several collections, and set one in twelve of each aside for validation.
 
-    Test photos are never among them.
+    Test photos are never among them. Gray photos are not set aside, since they tell nothing of colors. The only photo
+    of a collection is both learned from and set aside.
 
     Parameters
     ----------
@@ -59,8 +60,11 @@ def training_photos(sources: Sequence[str] = SOURCES, size: int = PHOTO_SIZE) ->
         names = [photo.file for photo in list_photos(collection, "train")]
         every = min(VALIDATION_EVERY, len(loaded))
         apart = np.arange(len(loaded)) % every == every // 2
-        photos.append(loaded[~apart])
-        kept = [i for i in np.flatnonzero(apart) if np.ptp(loaded[i], axis=-1).max() > 0]  # not those that are gray
+        colored = np.array([np.ptp(photo, axis=-1).max() > 0 for photo in loaded])
+        if not (apart & colored).any():  # a gray photo tells nothing of colors: the first that isn't one
+            apart[first_colored(loaded)] = True
+        photos.append(loaded if apart.all() else loaded[~apart])  # a single photo has to serve for both
+        kept = np.flatnonzero(apart & colored)
         validation.append(Split(collection, loaded[kept], tuple(names[i] for i in kept)))
     return np.concatenate(photos), [split for split in validation if split.photo_names]
 

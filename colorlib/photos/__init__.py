@@ -6,7 +6,7 @@ Photos are ``float32`` arrays of shape (N, H, W, 3), sRGB in [0, 1].
 from ..images import PhotoError
 from .downloads import PhotosUnavailable
 from .files import fetch_photos, missing_photos, usable_collection
-from .load import load_photos
+from .load import first_colored, load_photos
 from .manifests import COLLECTIONS, Photo, list_photos
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PhotoError",
     "PhotosUnavailable",
     "fetch_photos",
+    "first_colored",
     "list_photos",
     "load_photos",
     "missing_photos",

@@ -1,17 +1,24 @@
-"""Photo files downloaded, several at once, each verified; without a network it says so within seconds."""
+"""Photo files downloaded, several at once, each verified; from the next address where a host fails, within seconds."""
 
+import hashlib
 import queue
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..paths import discard_parts, write_whole
+
 __all__ = ["PhotosUnavailable", "download_files"]
 
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 5.0
+PATIENCE_SECONDS = 10.0  # a host that sends less than `SLOWEST` for so long is given up
+SLOWEST = 1000  # bytes a second
+LARGEST = 200_000_000  # bytes of a photo; a host that sends more sends something else
 DOWNLOADS_AT_ONCE = 8
 
 
@@ -22,10 +29,12 @@ class PhotosUnavailable(RuntimeError):  # noqa: N818 (a state of affairs that is
 def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: str) -> list[Path]:
     """Download files into a folder and verify each by its hash: all of them, or an error.
 
+    What was downloaded before an error is kept. A host that is too slow or can't be reached is asked last from then on.
+
     Parameters
     ----------
     files : sequence of (url, sha256, name)
-        At least one; names may contain folders.
+        At least one; names may contain folders. A url may be several addresses with spaces between, to try in order.
     folder : Path
     what : str
         What the files are, for the error message.
@@ -37,27 +46,65 @@ def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: st
     Raises
     ------
     PhotosUnavailable
-        If the host can't be reached, or a download fails.
+        If no host can be reached, or a file can be downloaded from none of its addresses.
     """
-    host, port = _first_server(files[0][0])
-    if not _can_connect(host, port):
-        raise PhotosUnavailable(f"{len(files)} photos of {what} are not on this machine and {host} can't be reached")
-    import pooch
+    addresses = files[0][0].split()
+    if not any(_can_connect(*_first_server(address)) for address in addresses):
+        hosts = " and ".join(dict.fromkeys(_first_server(address)[0] for address in addresses))
+        raise PhotosUnavailable(f"{len(files)} photos of {what} are not on this machine and {hosts} can't be reached")
+    last: set[str] = set()  # hosts that were too slow
 
     def fetch(file: tuple[str, str, str]) -> Path:
-        url, sha256, name = file
-        downloader = pooch.HTTPDownloader(timeout=30)
-        return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=downloader))
+        urls, sha256, name = file
+        path, reasons = folder / name, []
+        for url in sorted(urls.split(), key=lambda url: urlsplit(url).hostname in last):
+            host = urlsplit(url).hostname or ""
+            try:
+                content = _get(url)
+            except TimeoutError as error:
+                last.add(host)
+                reasons.append(f"{host}: {error}")
+            except OSError as error:  # every other kind of network trouble
+                reasons.append(f"{host}: {error}")
+            else:
+                if hashlib.sha256(content).hexdigest() == sha256:
+                    write_whole(path, content)
+                    return path
+                reasons.append(f"{host} sent {len(content):,} bytes that are not the file that the manifest lists")
+        raise PhotosUnavailable(f"the download of {what} failed ({name}: {'; '.join(reasons)})")
 
-    pooch.get_logger().setLevel("WARNING")
-    for _, _, name in files:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    for parent in {(folder / name).parent for _, _, name in files}:
+        discard_parts(parent)
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         try:
             return list(pool.map(fetch, files))
-        except Exception as error:  # every kind of network trouble that requests knows, and a wrong hash
+        finally:  # after a failure, those that have not begun are not downloaded
             pool.shutdown(cancel_futures=True)
-            raise PhotosUnavailable(f"the download of {what} failed ({error})") from error
+
+
+def _get(url: str) -> bytes:
+    """Return what an address sends; raise a TimeoutError if it is too slow, and another OSError if it fails."""
+    import requests
+    import urllib3
+
+    content = bytearray()
+    try:
+        with requests.get(url, stream=True, timeout=(CONNECT_SECONDS, PATIENCE_SECONDS)) as response:
+            response.raise_for_status()
+            since, size_then = time.monotonic(), 0
+            while piece := response.raw.read1(1 << 16, decode_content=True):
+                content += piece
+                if len(content) > LARGEST:
+                    raise OSError(f"it sent more than {LARGEST:,} bytes")
+                if (now := time.monotonic()) - since >= PATIENCE_SECONDS:
+                    if len(content) - size_then < SLOWEST * (now - since):
+                        raise TimeoutError(f"it sent less than {SLOWEST:,} bytes a second")
+                    since, size_then = now, len(content)
+    except (requests.Timeout, requests.ConnectionError, urllib3.exceptions.TimeoutError) as error:
+        raise TimeoutError(f"it did not answer in time ({error})") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(f"it broke off ({error})") from error
+    return bytes(content)
 
 
 def _first_server(url: str) -> tuple[str, int]:

@@ -3,12 +3,16 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
 from .. import paths
-from ..images import PhotoError
+from ..images import PhotoError, read_square
 from .downloads import PhotosUnavailable, download_files
 from .manifests import COLLECTIONS, Photo, folder_path, list_photos
 
 __all__ = ["fetch_photos", "missing_photos", "usable_collection"]
+
+SMALL = 64  # pixels a side, enough to see whether a photo has colors
 
 
 def missing_photos(collection: str) -> list[Photo]:
@@ -47,16 +51,37 @@ def usable_collection(collection: str) -> tuple[str, str]:
     Returns
     -------
     collection : str
-        The collection to use.
+        The collection to use; a folder by its whole path, since notebooks run in a folder of their own.
     notice : str
         Empty, or a sentence for the reader that says what is used instead and why.
+
+    Raises
+    ------
+    PhotoError
+        If the collection is unknown, or a folder that can't be used: without two photos, with a damaged one, or gray.
     """
+    if collection.startswith("folder:"):
+        collection = f"folder:{folder_path(collection)}"
+        _require_colors(collection)
     try:
         fetch_photos(collection)
     except PhotosUnavailable as error:
         count = len(list_photos("bundled"))
         return "bundled", f"Built from {count} bundled photos, because {error}."
     return collection, ""
+
+
+def _require_colors(collection: str) -> None:
+    """Raise an error where all photos of a folder to learn from, or all to test on, are gray."""
+    for split, purpose in (("train", "learn from"), ("test", "test on")):
+        photos = list_photos(collection, split)
+        files = (folder_path(collection) / photo.file for photo in photos)
+        if not any(np.ptp(read_square(file, SMALL), axis=-1).any() for file in files):
+            count = "the photo" if len(photos) == 1 else f"all {len(photos)} photos"
+            raise PhotoError(
+                f"{count} of {folder_path(collection)} to {purpose} {'is' if len(photos) == 1 else 'are'} gray: give a "
+                "folder of color photos, whose colors can be learned and compared"
+            )
 
 
 def _find_files(collection: str) -> dict[Photo, Path | None]:

@@ -1,8 +1,8 @@
 """Photos as arrays: decoded once, resized, and cached by the hash of their files."""
 
-import os
-import threading
+import io
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..images import PhotoError, read_square
 from .files import fetch_photos
 from .manifests import Photo, file_hash
 
-__all__ = ["load_photos"]
+__all__ = ["first_colored", "load_photos"]
 
 CACHE_VERSION = 4  # change it when decoding or resizing changes, so that stale pixels are not used
 
@@ -45,22 +45,42 @@ def load_photos(collection: str, size: int = 256, split: str | None = None) -> n
     if size < 3:
         raise PhotoError(f"size {size} is too small: a 3×3 neighborhood needs at least 3 pixels a side")
     files = {photo: path for photo, path in fetch_photos(collection).items() if split in (None, photo.split)}
+    paths.discard_parts(_cache(size))
+    once = {photo.sha256 or photo.file: (photo, path) for photo, path in files.items()}  # copies are decoded once
     with ThreadPoolExecutor() as pool:
-        pixels = list(pool.map(lambda item: _cached_square(item[0], item[1], size), files.items()))
-    if not pixels:
-        return np.empty((0, size, size, 3), np.float32)
-    photos = np.empty((len(pixels), size, size, 3), np.float32)
-    for photo, square in zip(photos, pixels, strict=True):
-        np.divide(square, np.float32(255), out=photo)
+        decoded = pool.map(lambda item: _cached_square(item[0], item[1], size), once.values())
+        squares = dict(zip(once, decoded, strict=True))
+    photos = np.empty((len(files), size, size, 3), np.float32)
+    for loaded, photo in zip(photos, files, strict=True):
+        np.divide(squares[photo.sha256 or photo.file], np.float32(255), out=loaded)
     return photos
+
+
+def first_colored(photos: np.ndarray) -> int:
+    """Find the first photo that has colors, to learn from or to show.
+
+    Parameters
+    ----------
+    photos : ndarray of float32, shape (N, H, W, 3)
+
+    Returns
+    -------
+    int
+        Its index; 0 if all are gray.
+    """
+    return next((index for index, photo in enumerate(photos) if np.ptp(photo, axis=-1).any()), 0)
+
+
+def _cache(size: int) -> Path:
+    return paths.CACHE / f"v{CACHE_VERSION}-{size}"
 
 
 def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
     """Return a photo as uint8 of shape (size, size, 3), from the cache or decoded and put into it."""
     cached = None
     if photo.sha256:
-        cached = paths.CACHE / f"v{CACHE_VERSION}-{size}" / f"{photo.sha256}.npy"
-        if cached.is_file():
+        cached = _cache(size) / f"{photo.sha256}.npy"
+        with suppress(OSError, ValueError, EOFError):  # it isn't there, or isn't whole: decoded again
             return np.load(cached)
         if (digest := file_hash(path)) != photo.sha256:
             raise PhotoError(
@@ -69,9 +89,8 @@ def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
             )
     square = read_square(path, size)
     if cached is not None:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-        with open(part, "wb") as file:
-            np.save(file, square)
-        part.replace(cached)
+        content = io.BytesIO()
+        np.save(content, square)
+        with suppress(OSError):  # a full disk or a read-only folder: it does without
+            paths.write_whole(cached, content.getvalue())
     return square

@@ -66,7 +66,7 @@ def list_photos(collection: str, split: str | None = None) -> list[Photo]:
     collection : str
         One of `COLLECTIONS`, or ``folder:PATH`` for every photo directly in that folder. A folder is split by file
         hash: the fifth of its photos with the smallest hashes (at least one) is held out, so that renaming a file does
-        not move it.
+        not move it, and copies of a file are never in both splits.
     split : {"train", "test"}, optional
         Only this split; both by default.
 
@@ -77,7 +77,7 @@ def list_photos(collection: str, split: str | None = None) -> list[Photo]:
     Raises
     ------
     PhotoError
-        If the collection or the split is unknown, or the folder is missing or holds fewer than two photos.
+        If the collection or the split is unknown, or the folder is missing or holds fewer than two different photos.
     """
     if split not in (None, "train", "test"):
         raise PhotoError(f"unknown split {split!r}: use 'train' or 'test'")
@@ -105,20 +105,25 @@ def folder_path(collection: str) -> Path:
 def _list_folder(folder: Path) -> list[Photo]:
     if not folder.is_dir():
         raise PhotoError(f"{folder} is not a folder: give one that holds photos, as in folder:~/Pictures")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if len(files) < 2:
+    files = sorted(
+        path  # other systems leave "._holiday.jpg" beside a photo
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    hashes = {path: file_hash(path) for path in files}
+    distinct = sorted(set(hashes.values()))
+    if len(distinct) < 2:
+        copies = ", copies of one," if len(files) > 1 else ""
         raise PhotoError(
-            f"{folder} holds {len(files)} photos ({', '.join(sorted(SUFFIXES))}): at least 2 are "
+            f"{folder} holds {len(files)} photos{copies} ({', '.join(sorted(SUFFIXES))}): at least 2 are "
             "needed, one to learn from and one to test on"
         )
-    hashes = {path: file_hash(path) for path in files}
-    held_out = sorted(files, key=lambda path: hashes[path])[: max(1, len(files) // 5)]
+    held_out = set(distinct[: max(1, len(distinct) // 5)])
     photos = []
     for path in files:
         width, height = image_size(path)
-        photos.append(
-            Photo(path.name, "test" if path in held_out else "train", hashes[path], path.stat().st_size, width, height)
-        )
+        split = "test" if hashes[path] in held_out else "train"
+        photos.append(Photo(path.name, split, hashes[path], path.stat().st_size, width, height))
     return photos
 
 

@@ -81,6 +81,8 @@ class Run:
         name : str
             Lowercase letters, digits and ``_``; unique over the report.
         value : float or int or str
+            NaN or infinite where the photos hold nothing to measure, such as no blue pixel: the write-up then shows a
+            dash. On the report's own photos that is an error, since there everything is found.
         spec : str
             Format specification of the value in the write-up, such as ``".3f"``.
 
@@ -92,20 +94,31 @@ class Run:
         Raises
         ------
         ValueError
-            If the name does not fit the write-up or belongs to another notebook, or the value is NaN or infinite.
+            If the name does not fit the write-up or belongs to another notebook, or the value is NaN or infinite on the
+            report's own photos.
         """
         if "-" in name:
             raise ValueError(f"{name!r} can't name a number: the write-up would subtract; use '_' instead of '-'")
         value = value.item() if isinstance(value, np.generic) else value
+        entry = {"value": value, "text": format(value, spec)}
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name!r} is {value}: only finite numbers can be recorded")
-        self._enter("numbers", name, {"value": value, "text": format(value, spec)})
+            if self.collection in DEFAULT_COLLECTIONS.values():
+                raise ValueError(f"{name!r} is {value}: only finite numbers can be recorded")
+            entry = {"value": None, "text": "–"}
+        self._enter("numbers", name, entry)
         return value
 
     def record_table(self, name: str, frame: "pd.DataFrame") -> "pd.DataFrame":
-        """Record a table as ``tables/NAME.csv``, and return it for the notebook to show."""
+        """Record a table as ``tables/NAME.csv``, and return it for the notebook to show.
+
+        One without rows, since the photos have nothing for it, is recorded with a row of dashes: the write-up shows it.
+        """
+        import pandas as pd
+
         self._enter("tables", name, {})
-        paths.write_whole(self._figures / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
+        columns = list(frame.columns) or ["–"]
+        shown = frame if len(frame) else pd.DataFrame([["–"] * len(columns)], columns=columns)
+        paths.write_whole(self._figures / "tables" / f"{name}.csv", shown.to_csv(index=False).encode())
         return frame
 
     def extend_table(self, name: str, frame: "pd.DataFrame", key: str) -> "pd.DataFrame":
@@ -273,7 +286,9 @@ def read_settings(notebook: str, profile: str) -> SimpleNamespace:
 def read_ledger(figures: Path) -> dict[str, dict]:
     """Read what a run recorded: ``{"numbers": …, "figures": …, "tables": …}``, each by name."""
     ledger: dict[str, dict] = {"numbers": {}, "figures": {}, "tables": {}}
-    if (figures / "numbers.json").is_file():
-        ledger["numbers"] = json.loads((figures / "numbers.json").read_text("utf-8"))
-        ledger |= json.loads((figures / "sources.json").read_text("utf-8"))
+    numbers, sources = figures / "numbers.json", figures / "sources.json"
+    if numbers.is_file():
+        ledger["numbers"] = json.loads(numbers.read_text("utf-8"))
+    if sources.is_file():  # it isn't where a full disk or a kill came between the two
+        ledger |= json.loads(sources.read_text("utf-8"))
     return ledger

@@ -3,6 +3,9 @@
 import json
 import os
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .. import paths
@@ -19,7 +22,8 @@ __all__ = ["check", "make_report", "make_site", "publish"]
 def make_report(profile: str = "full", collection: str | None = None, names: list[str] | None = None) -> None:
     """Execute the notebooks that changed, and build the site, in the run's own folder under ``build/``.
 
-    A full run on the default collection also updates ``figures/``, whole or not at all.
+    A full run on the default collection also updates ``figures/``, whole or not at all. Where another report is working
+    in the same folder, this one waits for it. What was killed is done again, and what it left behind is removed.
 
     Parameters
     ----------
@@ -34,7 +38,7 @@ def make_report(profile: str = "full", collection: str | None = None, names: lis
     ValueError
         If the profile, the collection or a name is unknown, or a photo can't be used.
     RuntimeError
-        If a notebook or the site fails.
+        If a notebook or the site fails, or the folder can't be written to.
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: use one of {', '.join(PROFILES)}")
@@ -44,26 +48,29 @@ def make_report(profile: str = "full", collection: str | None = None, names: lis
         print(notice, flush=True)
     if profile == "full":
         _fetch_more_photos(collection, online=not notice)
-    run_notebooks(profile, collection, names)
-    if names:
-        return
     folder = paths.run_folder(collection, profile)
-    about = {
-        "profile": profile,
-        "collection": _shown_collection(collection),
-        "notice": notice,
-        "photos": len(list_photos(collection)),
-    }
-    paths.write_whole(folder / "figures" / "run.json", (json.dumps(about, indent=1) + "\n").encode())
-    if _is_published(profile, collection):
-        _replace_folder(paths.FIGURES, folder / "figures")
-    index = build_site(folder / "notebooks", folder / "figures", folder)
+    with _alone(folder):
+        run_notebooks(profile, collection, names)
+        if names:
+            return
+        about = {
+            "profile": profile,
+            "collection": _shown_collection(collection),
+            "notice": notice,
+            "photos": len(list_photos(collection)),
+        }
+        paths.write_whole(folder / "figures" / "run.json", (json.dumps(about, indent=1) + "\n").encode())
+        if _is_published(profile, collection):
+            _replace_folder(paths.FIGURES, folder / "figures")
+        index = build_site(folder / "notebooks", folder / "figures", folder)
     print(f"The report: {index}")
 
 
 def make_site() -> None:
     """Build the site from the committed notebooks and figures, executing nothing, in ``build/site``."""
-    print(f"The report: {build_site(paths.NOTEBOOKS, paths.FIGURES, paths.BUILD)}")
+    with _alone(paths.BUILD):
+        index = build_site(paths.NOTEBOOKS, paths.FIGURES, paths.BUILD)
+    print(f"The report: {index}")
 
 
 def publish() -> None:
@@ -108,6 +115,45 @@ def check() -> None:
             f"this Python lacks {', '.join(missing)}: run `pip install -e .[report,test] -c constraints.txt`, or make, "
             "which sets up .venv"
         )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Make a folder, wait until no other report works in it, and remove what one that was killed left there."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise RuntimeError(
+            f"{folder} can't be written to: make the report in a copy of the project that you may change"
+        )
+    with _claim(folder):
+        for part in (place for place in folder.glob("**/") if place.is_dir()):
+            paths.discard_parts(part)
+        yield
+
+
+@contextmanager
+def _claim(folder: Path) -> Iterator[None]:
+    """Claim a folder; the system ends the claim when this process, and those that inherit it, have ended in any way.
+
+    Kernels and Sphinx inherit it: where this process is killed, they may go on writing for a moment.
+    """
+    if sys.platform == "win32":  # which has no such claims
+        yield
+        return
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    os.set_inheritable(opened, True)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another report is working in {folder}: waiting for it to end.", flush=True)
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _is_published(profile: str, collection: str) -> bool:

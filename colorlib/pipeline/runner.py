@@ -153,6 +153,10 @@ def _kernel_manager_class():
     class ThisPython(AsyncKernelManager):
         kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict(["--log-level=CRITICAL"]))
 
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # it is one, wrapped
+            """Let the kernel inherit the claim on the folder, so that another report waits for it in any case."""
+            await super().start_kernel(close_fds=False, **options)
+
     return ThisPython
 
 

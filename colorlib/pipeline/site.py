@@ -1,5 +1,6 @@
 """The HTML site, built from the write-up, the executed notebooks and what they recorded; nothing is executed here."""
 
+import errno
 import hashlib
 import json
 import os
@@ -38,6 +39,8 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
     ------
     RuntimeError
         If notebooks or results are missing, or Sphinx warns of anything.
+    OSError
+        If the disk is full.
     """
     source, site, part = folder / "site-src", folder / "site", folder / "site.part"
     _stage(notebooks, figures, source)
@@ -62,9 +65,12 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
         str(part),
     ]
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    # It inherits the claim on the folder, so that another report waits for it even if this process is killed.
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, close_fds=False)
     if done.returncode:
         shutil.rmtree(part, ignore_errors=True)
+        if (full := os.strerror(errno.ENOSPC)) in done.stderr:  # many warnings, and no fault of the pages
+            raise OSError(errno.ENOSPC, full, str(folder))
         print(done.stderr, file=sys.stderr)
         raise RuntimeError(
             f"the site was not built: fix what Sphinx reports above, in {paths.REPORT.name}/ or in the notebooks"
@@ -85,8 +91,9 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
         raise RuntimeError(f"{figures} holds no results: run `make report` first")
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__", "colorize"))
-    if (timings := paths.BENCHMARKS.parent / "README.md").is_file():
-        shutil.copy(timings, source / "speed.md")
+    for measured, chapter in (("README.md", "speed.md"), ("survived.md", "survived.md")):
+        if (written := paths.BENCHMARKS.parent / measured).is_file():  # by `make bench` and `make fuzz`
+            shutil.copy(written, source / chapter)
     shutil.copytree(figures, source / "figures")
     (source / "extra" / "figures").mkdir(parents=True)
     for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is
