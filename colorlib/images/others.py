@@ -22,6 +22,7 @@ __all__ = ["encode_other", "open_heic", "open_jpeg_xl", "open_with_pillow"]
 
 QUALITY = {"WebP": 95, "AVIF": 90, "HEIC": 90}
 LONGEST_SIDE = {"WebP": 16_383, "AVIF": 65_536, "HEIC": 16_384}  # pixels
+MOST_OF_GIF = 2731  # pixels that a byte can stand for: a code of 12 bits is at most 4096
 PILLOW_NAMES = {"WebP": "WEBP", "JPEG 2000": "JPEG2000", "PNM": "PPM"}
 MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "RGB": "RGB", "RGBA": "RGB", "YCbCr": "RGB", "CMYK": "CMYK"}
 
@@ -30,6 +31,8 @@ def open_with_pillow(data: bytes, file_format: str) -> Source:
     """Open a file of one of the formats that Pillow decodes: its first frame."""
     image, broken_exif = _open_image(data, file_format)
     info = image.info
+    if file_format == "GIF" and image.width * image.height > max(MOST_OF_GIF * len(data), 2**24):
+        raise ValueError(f"it claims to be {image.width}×{image.height} pixels")
 
     def decode(side: int) -> Pixels:
         if file_format == "JPEG 2000" and (bits := _bits_of_jpeg_2000(data)) > 8:

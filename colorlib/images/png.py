@@ -26,6 +26,7 @@ OF_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
 XMP_TEXT, COMMENT = b"XML:com.adobe.xmp", b"Comment"
 RAW_PROFILE = b"Raw profile type "
 INCH = 0.0254  # meters
+LONGEST_KEYWORD = 79  # bytes
 MOST_COMMENTS = 2**24  # bytes of all of them
 Chunk = tuple[bytes, bytes, memoryview]  # its type; its content, but that of pixels; all of its bytes
 
@@ -111,6 +112,9 @@ def _read_text(source: Source, name: bytes, content: bytes) -> bytes:
             raise ValueError("too long")
         source.comments = comments
     else:
+        if not 1 <= len(keyword) <= LONGEST_KEYWORD:
+            raise ValueError("not a keyword")
+        _text(name, rest)  # a damaged one would keep other programs from reading the output
         source.texts.append(name + content)
     return b""
 
@@ -120,9 +124,11 @@ def _text(name: bytes, rest: bytes) -> bytes:
     if name == b"tEXt":
         return rest
     if name == b"zTXt":
+        if rest[:1] != b"\0":
+            raise ValueError("not a way of compression")
         return inflate(rest[1:])
     parts = rest[2:].split(b"\0", 2)  # language, keyword in that language, text
-    if len(parts) < 3:
+    if len(parts) < 3 or (rest[0] and rest[:2] != b"\1\0"):
         raise ValueError("not a text")
     return inflate(parts[2]) if rest[:1] == b"\1" else parts[2]
 

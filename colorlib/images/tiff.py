@@ -35,6 +35,7 @@ OF_LAYOUT = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 32
 XMP_TAG, IPTC_TAG, PROFILE_TAG = 700, 33723, 34675
 OLD_JPEG, JPEG = 6, 7
 SMALL = 512  # pixels of the longer side of what may be a thumbnail
+LARGEST_TILE = 2**22  # pixels, of a photo that is smaller than its tiles
 MOST_PAGES = 64  # that are looked at
 
 
@@ -56,6 +57,8 @@ def open_tiff(path: Path) -> Source:
         source = Source((page.imagewidth, page.imagelength), decode, notes=notes)
         if source.size[0] * source.size[1] * page.samplesperpixel * page.bitspersample > MAX_PIXELS * 64:
             raise unknown_pixels(f"{page.samplesperpixel} channels of {page.bitspersample} bits")
+        if page.is_tiled and page.tilewidth * page.tilelength > max(4 * source.size[0] * source.size[1], LARGEST_TILE):
+            raise ValueError(f"its tiles claim to be {page.tilewidth}×{page.tilelength} pixels")
         _read_metadata(source, file, page)
     return source
 
