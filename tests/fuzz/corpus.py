@@ -104,18 +104,27 @@ FILES: dict[str, dict[str, Callable[[], bytes]]] = {
         "opacity": lambda: pillow("RGBA", "WEBP", lossless=True),
     },
     ".bmp": {"gray": lambda: pillow("L", "BMP"), "color": lambda: pillow("RGB", "BMP")},
-    ".gif": {"palette": lambda: pillow("P", "GIF", transparency=2), "gray": lambda: pillow("L", "GIF")},
+    ".gif": {
+        "palette": lambda: pillow("P", "GIF", transparency=2),
+        "frames": lambda: pillow("L", "GIF", save_all=True, append_images=[Image.new("L", (9, 9))], comment=b"hello"),
+    },
     ".avif": {
-        "color": lambda: pillow("RGB", "AVIF", exif=exif(), icc_profile=SRGB),
+        "color": lambda: pillow("RGB", "AVIF", exif=exif(), icc_profile=SRGB, xmp=XMP),
         "opacity": lambda: pillow("RGBA", "AVIF"),
     },
     ".jp2": {
         "color": lambda: pillow("RGB", "JPEG2000"),
         "gray-16": lambda: imagecodecs.jpeg2k_encode(pixels(1, np.uint16)),
+        "color-16": lambda: imagecodecs.jpeg2k_encode(pixels(3, np.uint16), codecformat="j2k"),
     },
-    ".ppm": {"gray": lambda: pillow("L", "PPM"), "color": lambda: pillow("RGB", "PPM")},
+    ".ppm": {
+        "gray": lambda: pillow("L", "PPM"),
+        "color": lambda: pillow("RGB", "PPM"),
+        "color-16": lambda: b"P6 52 37 65535\n" + pixels(3, np.uint16).astype(">u2").tobytes(),
+    },
     ".jxl": {
         "color": lambda: imagecodecs.jpegxl_encode(pixels(3), distance=2.0),
+        "opacity-16": lambda: imagecodecs.jpegxl_encode(pixels(4, np.uint16), lossless=True, usecontainer=True),
         "gray": lambda: imagecodecs.jpegxl_encode(pixels()),
     },
 }
