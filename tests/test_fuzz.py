@@ -90,7 +90,7 @@ worker.mutate = lambda corpus, seed: ("gray.png", sound, "none")
 worker.work(Path(sys.argv[1]), range(*map(int, sys.argv[2:5])))
 """
     (tmp_path / "program.py").write_text(program)
-    monkeypatch.setattr(fuzz.run, "HANG_SECONDS", 8)
+    monkeypatch.setattr(fuzz.run, "HANG_SECONDS", 3 if outcome == "hung" else 30)
     monkeypatch.setattr(fuzz.run, "WORKER", (str(tmp_path / "program.py"),))
     start = time.monotonic()
     assert [answer["outcome"] for answer in color_damaged(range(3), 1)] == ["colored", outcome, "colored"]

@@ -7,7 +7,6 @@ whoever started it knows at which seed, and starts another one after that.
 import io
 import json
 import os
-import resource
 import sys
 import time
 import traceback
@@ -30,6 +29,8 @@ SOUND = "sound.png"  # colored in the same call: a damaged file must not stop th
 
 def work(folder: Path, seeds: range) -> None:
     """Color the files of some seeds, and write what came of each to standard output."""
+    import resource  # Windows, where modules are imported to look for examples, has none
+
     answers = os.fdopen(os.dup(1), "w")
     said = Recorder(folder / "said.txt")
     corpus, sound = make_corpus(), pillow("L", "PNG")
