@@ -279,6 +279,28 @@ HUGE = {
 }
 
 
+@pytest.mark.parametrize(
+    "options, tags, value",
+    [
+        ({}, (256,), 700),
+        ({}, (257, 278), 700),
+        ({}, (257, 278), 500_000),
+        ({"tile": (16, 16)}, (322,), 1024),
+        ({"tile": (16, 16)}, (323,), 1024),
+    ],
+)
+def test_a_tiff_that_claims_more_pixels_than_its_jpegs_hold(tmp_path, options, tags, value):
+    path, pixels = tmp_path / "in.tif", np.dstack([SLOPE] * 3)
+    tifffile.imwrite(path, pixels, photometric="ycbcr", compression="jpeg", metadata=None, **options)
+    assert read_image(path).pixels.shape == pixels.shape
+    data = bytearray(path.read_bytes())
+    for tag in tags:
+        struct.pack_into("<HII", data, tag_offset(path, tag) + 2, 4, 1, value)
+    path.write_bytes(data)
+    with pytest.raises(PhotoError, match=r"is damaged \(part of its pixels is missing\)"):
+        read_image(path)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux does")
 def test_files_that_claim_to_be_huge_take_neither_time_nor_memory(tmp_path):
     """Each in a process that may take a gigabyte of memory besides what the libraries map, and ten seconds."""

@@ -18,7 +18,7 @@ from .exif import Exif, parse_exif
 from .metadata import IPTC_RESOURCE, Metadata, iptc_of, left_out
 from .source import Pixels, Source, scaled_to_full
 
-__all__ = ["encode_jpeg", "open_jpeg"]
+__all__ = ["encode_jpeg", "open_jpeg", "size_of_jpeg"]
 
 QUALITY = 95
 LONGEST_SIDE = 65_500  # pixels; of the encoder, where the format would allow 65,535
@@ -55,6 +55,15 @@ def open_jpeg(data: bytes) -> Source:
     source = Source((width, height), decode)
     _read_metadata(source, metadata, next((content for _, content in kept if content.startswith(JFIF)), b""))
     return source
+
+
+def size_of_jpeg(data: bytes) -> tuple[int, int]:
+    """Return the width and height that a JPEG says it has."""
+    for marker, content in _take_apart(data)[0]:
+        if marker in FRAMES:
+            height, width = struct.unpack_from(">HH", content, 1)
+            return width, height
+    raise ValueError("it has no frame")
 
 
 def _take_apart(data: bytes) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]], bytes]:

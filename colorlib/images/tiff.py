@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from .exif import CAMERA, GPS, Directory, Exif, directory_bytes, parse_exif, read_exif
+from .jpeg import size_of_jpeg
 from .metadata import Metadata, left_out
 from .profiles import lab_to_srgb
 from .source import MAX_PIXELS, Pixels, Source, scaled_to_full, split_alpha, unknown_pixels
@@ -170,6 +171,13 @@ def _samples(page: "TiffPage", path: Path) -> np.ndarray:
             not count or offset + count > size for offset, count in segments
         ):
             raise ValueError("part of its pixels is missing")
+        if page.compression == JPEG:  # whose decoder would fill with gray what is missing
+            length, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+            with open(path, "rb") as file:
+                file.seek(segments[0][0])
+                has_width, has_length = size_of_jpeg(file.read(segments[0][1]))
+            if has_width < min(width, page.imagewidth) or has_length < min(length, page.imagelength):
+                raise ValueError("part of its pixels is missing")
     stored = page.asarray(squeeze=False)  # separate channels, depth, height, width, channels
     if stored.shape[1] != 1:
         raise unknown_pixels("voxel")
