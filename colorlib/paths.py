@@ -133,4 +133,6 @@ def _is_running(process: int) -> bool:
         return False
     except OSError:  # it is somebody else's
         return True
+    with suppress(OSError):  # on Linux, one that has ended may wait long for its parent to take note
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True

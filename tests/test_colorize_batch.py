@@ -712,3 +712,13 @@ def test_memory_does_not_grow_with_the_number_of_photos(model, tmp_path):
             (tmp_path / folder / f"{i:04}.jpg").write_bytes(content)
     few, many = (most_memory(tmp_path, folder, "-o", "out", "--model", model) for folder in ("few", "many"))
     assert many - few < 5_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no processes that have ended")
+def test_what_a_process_left_that_ended_unnoticed_by_its_parent_is_removed(tmp_path):
+    code = f"from colorlib import paths; paths._part_of(paths.Path({str(tmp_path / 'a')!r})).touch()"
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment(ROOT))
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+    (left,) = tmp_path.iterdir()
+    paths.discard_parts(tmp_path)
+    assert not left.exists() and process.wait() == 0
