@@ -31,12 +31,18 @@ HERE = Path(__file__).parent
 def measure_sides(shapes: list[tuple[int, int]]) -> dict[str, dict]:
     """Time the coloring of photos of some shapes by one process, on both sides."""
     photo = load_photos(usable_collection("unsplash36")[0], 512, "test")[0]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as out:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as out,
+        tempfile.TemporaryDirectory() as at,
+    ):
+        network = Path(at) / "unet.keras"
+        colorlib.load("unet").save(network)
         for height, width in shapes:
             write_image(Path(folder) / f"{height}-{width}.jpg", resize_image(photo, height, width))
         commands = {
             "ours": ["-m", "colorlib", "colorize", folder, "-o", out, "--overwrite"],
-            "peer": [str(HERE / "peers" / "keras_colorize.py"), folder, out],
+            "peer": [str(HERE / "peers" / "keras_colorize.py"), str(network), folder, out],
         }
         runs: dict[str, list[dict]] = {side: [] for side in commands}
         for _ in range(RUNS):

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from . import __version__, paths
@@ -94,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns such as 'scans/*.png'")
     command.add_argument("-o", "--output", required=True, metavar="OUT", help="a file (for one input) or a folder")
     command.add_argument("--model", metavar="NAME_OR_PATH", help="a fitted model; by default the best one available")
+    command.add_argument(
+        "--look",
+        choices=("natural", "vivid"),
+        default="natural",
+        help="natural, with the least error, by default; or vivid, nearly as colorful as true photos",
+    )
     command.add_argument("--chroma", type=float, default=1.0, help="0 (gray) to 1.5 (vivid); 1 by default")
     command.add_argument("--size", type=int, metavar="PIXELS", help="longer side of the output; the input's by default")
     command.add_argument(
@@ -132,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         "--photos",
         dest="collection",
         metavar="COLLECTION",
-        help="unsplash36, bsds500, imagenet800, bundled or folder:PATH; by default the profile's own",
+        help="unsplash36, bsds500, imagenet800, everyday, bundled or folder:PATH; by default the profile's own",
     )
     command.add_argument(
         "--notebooks", dest="names", nargs="+", metavar="NAME", help="execute only these, and build no site"
@@ -167,13 +174,17 @@ def _parser() -> argparse.ArgumentParser:
         "  colorlib data\n  colorlib data unsplash36",
     )
     command.add_argument("collections", nargs="*", metavar="COLLECTION", help="by default all that can be downloaded")
-    add(
+    command = add(
         "weights",
-        ".commands.weights:train_and_report",
+        ".commands.weights:run",
         "train the network that ships, score it and write its model card",
-        "  colorlib weights",
+        "  colorlib weights\n  colorlib weights --pack photos.zip    # here …\n"
+        "  colorlib weights --packed photos.zip  # … and on a machine with a GPU, which needs nothing else",
         needs_clone=True,
     )
+    command.add_argument("--pack", type=Path, metavar="FILE", help="only write the training photos into one file")
+    command.add_argument("--packed", type=Path, metavar="FILE", help="only train, on photos from such a file")
+    command.add_argument("--finish", action="store_true", help="only calibrate and score the network")
     return parser
 
 

@@ -138,6 +138,11 @@ def test_a_dropped_photo_is_shown_steered_and_saved_as_the_command_would(browser
     expected = command_pixels(tmp_path, "vivid.png", content, "--chroma", "1.4")
     wait_for(lambda: difference(browser.pixels("colored")[..., :3], expected) <= 1)
 
+    # The look, without the network either.
+    browser.find("vivid").click()
+    expected = command_pixels(tmp_path, "more.png", content, "--chroma", "1.4", "--look", "vivid")
+    wait_for(lambda: difference(browser.pixels("colored")[..., :3], expected) <= 1)
+
     saved = np.asarray(Image.open(io.BytesIO(browser.download())))
     assert difference(saved[..., :3], expected) <= 1
     severe = [entry for entry in browser.driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -19,6 +19,7 @@ from colorlib.color import rgb_to_lab, to_gray
 from colorlib.commands._sheet import SHEET_GAP, SHEET_TITLE
 from colorlib.images import Metadata, PhotoError, read_image, write_image
 from colorlib.models import find_model, saved_models
+from colorlib.models.baselines import MeanColor
 from conftest import ROOT, colorize, environment
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -220,6 +221,22 @@ def test_chroma_scales_the_colors(photo, model, tmp_path):
     assert mean_chroma[0] < 0.01
     assert mean_chroma[1] == pytest.approx(mean_chroma[2] / 2, rel=0.05)
     assert mean_chroma[3] > mean_chroma[2]
+
+
+def test_the_vivid_look_is_that_of_the_model_and_of_one_file(photo, model, tmp_path):
+    write_image(tmp_path / "in.png", photo, bits=16)
+    shipped = paths.WEIGHTS / "unet.onnx"
+    for look in ("natural", "vivid"):
+        colorize(str(shipped), tmp_path / "in.png", "-o", tmp_path / f"{look}.png", "--look", look)
+    gray = read_image(tmp_path / "in.png").gray()
+    for look in ("natural", "vivid"):
+        expected = colorlib.load(shipped).with_look(look).colorize(gray)
+        np.testing.assert_allclose(read_image(tmp_path / f"{look}.png").rgb(), expected, atol=1e-3)
+    labs = [rgb_to_lab(read_image(tmp_path / f"{look}.png").rgb()) for look in ("natural", "vivid")]
+    chroma = [np.hypot(lab[..., 1], lab[..., 2]).mean() for lab in labs]
+    assert chroma[1] > 1.2 * chroma[0]
+    with pytest.raises(ValueError, match=r"mean_color has no look 'vivid': use one of natural"):
+        MeanColor().with_look("vivid")
 
 
 def test_files_folders_and_patterns(photo, model, tmp_path):

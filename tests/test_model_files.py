@@ -226,12 +226,3 @@ def test_a_model_that_is_not_fitted_is_neither_saved_nor_used(model: Colorizer, 
     with pytest.raises(ValueError, match="not fitted"):
         model.run(np.zeros((1, 9), np.float32))
     assert not list(tmp_path.iterdir())
-
-
-def test_a_network_that_only_predicts_is_not_written_to_train_on(folder, tmp_path):
-    model = load_model(folder / "b.onnx")
-    with pytest.raises(ValueError, match=r"b\.keras can't be written .*load the \.keras file"):
-        model.save(tmp_path / "b.keras")
-    with pytest.raises(ValueError, match=r"only predicts: load the \.keras file"):
-        model.feature_maps(np.zeros((32, 32), np.float32), ["quarter"])
-    assert not list(tmp_path.iterdir())

@@ -10,7 +10,7 @@ from PIL import Image
 
 from colorlib import paths
 from colorlib.color import merge_lab
-from colorlib.commands.weights import training_photos
+from colorlib.commands.training_photos import Source, training_photos
 from colorlib.pipeline import read_ledger
 from conftest import run_colorlib
 
@@ -100,11 +100,12 @@ def test_a_relative_folder_is_that_of_the_caller(odd, tmp_path):
 
 def test_of_few_or_gray_photos_one_with_colors_is_kept_aside(odd):
     one = odd("one", 2, lambda i: photo(i, 40, 60, *COLORFUL))
-    photos, (kept,) = training_photos([one], 16)
-    assert len(photos) == len(kept.photos) == 1 and np.array_equal(photos, kept.photos)
+    photos, (kept,) = training_photos({one: Source(times=1, set_aside=12)})
+    assert len(photos) == len(kept.photos) == 1 and photos.paths[0].name == kept.photo_names[0]
 
     def mostly_gray(number: int) -> Image.Image:
         return photo(number, 40, 60, *(COLORFUL if number % 5 == 2 else ((0, 0), (0, 0)))).convert("RGB")
 
-    photos, (kept,) = training_photos([odd("few", 20, mostly_gray)], 16)
+    photos, (kept,) = training_photos({odd("few", 20, mostly_gray): Source(times=1, set_aside=12)})
     assert len(photos) + len(kept.photos) in (15, 16) and np.ptp(kept.photos, axis=-1).max() > 0
+    assert not {path.name for path in photos.paths} & set(kept.photo_names)

@@ -7,6 +7,7 @@ import http.server
 import io
 import re
 import shutil
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -27,10 +28,19 @@ from colorlib.photos import (
     list_photos,
     load_photos,
     missing_photos,
+    small_copies,
     usable_collection,
 )
+from colorlib.photos.files import verify_photos
 
-SIZES = {"unsplash36": (36, 10), "bsds500": (300, 200), "imagenet800": (700, 100), "bundled": (5, 2), "unlike": (0, 7)}
+SIZES = {
+    "unsplash36": (36, 10),
+    "bsds500": (300, 200),
+    "imagenet800": (700, 100),
+    "everyday": (4956, 100),
+    "bundled": (5, 2),
+    "unlike": (0, 7),
+}
 
 
 def make_image(seed: int = 0, width: int = 40, height: int = 30) -> Image.Image:
@@ -69,12 +79,16 @@ def folder(tmp_path, fresh):
     return album
 
 
-def write_manifest(data, files: dict[str, bytes], base_url: str) -> None:
-    """Replace the manifest of unsplash36 by one of these files, the last one held out."""
-    with open(data / "photos.csv", "w", newline="", encoding="utf-8") as file:
+def write_manifest(data, files: dict[str, bytes], base_url: str, small: bytes | None = None) -> None:
+    """Replace the manifest of unsplash36 by one of these files, the last one held out.
+
+    With a small copy that would do instead of each, it is that of everyday.
+    """
+    with open(data / ("everyday.csv" if small else "photos.csv"), "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(
             ["file", "split", "sha256", "bytes", "width", "height", "photographer", "source", "licence", "url"]
+            + ["small_sha256"] * bool(small)
         )
         for name, content in files.items():
             split = "test" if name == list(files)[-1] else "train"
@@ -91,6 +105,7 @@ def write_manifest(data, files: dict[str, bytes], base_url: str) -> None:
                     "CC0-1.0",
                     " ".join(f"{url}/{name}" for url in base_url.split()),
                 ]
+                + [hashlib.sha256(small or b"").hexdigest()] * bool(small)
             )
 
 
@@ -121,7 +136,7 @@ def test_manifest_sizes(collection):
     assert [photo.split for photo in list_photos(collection, "test")] == ["test"] * SIZES[collection][1]
 
 
-@pytest.mark.parametrize("collection", ["unsplash36", "bsds500", "imagenet800"])
+@pytest.mark.parametrize("collection", ["unsplash36", "bsds500", "imagenet800", "everyday"])
 def test_manifest_rows_are_complete_and_pinned(collection):
     for photo in list_photos(collection):
         assert re.fullmatch(r"[0-9a-f]{64}", photo.sha256), photo.file
@@ -132,7 +147,9 @@ def test_manifest_rows_are_complete_and_pinned(collection):
 def test_no_photo_is_in_training_and_test():
     hashes = {
         split: Counter(
-            photo.sha256 for name in ("unsplash36", "bsds500", "imagenet800") for photo in list_photos(name, split)
+            photo.sha256
+            for name in ("unsplash36", "bsds500", "imagenet800", "everyday")
+            for photo in list_photos(name, split)
         )
         for split in ("train", "test")
     }
@@ -143,7 +160,7 @@ def test_no_photo_is_in_training_and_test():
         assert len(set(names)) == len(names), f"{name} has two photos of one name"
 
 
-@pytest.mark.parametrize("collection", ["unsplash36", "bundled", "unlike"])
+@pytest.mark.parametrize("collection", ["unsplash36", "everyday", "bundled", "unlike"])
 def test_every_photo_has_a_license(collection):
     assert all(photo.licence for photo in list_photos(collection))
 
@@ -539,3 +556,64 @@ def test_a_file_that_is_not_the_listed_one_is_named(fresh):
         (folder / name).write_bytes(files["a.jpg"])
     with pytest.raises(PhotoError, match="b.jpg is not the file that the manifest lists .* delete it"):
         load_photos("unsplash36", 16)
+
+
+# Small copies
+
+
+def test_of_everyday_photos_the_original_is_downloaded_and_verified_and_a_small_copy_kept(fresh, server):
+    files = {f"train/{name}.webp": image_bytes(make_image(i, 900, 600)) for i, name in enumerate("abc")}
+    for name, content in files.items():
+        (server.folder / name).parent.mkdir(exist_ok=True)
+        (server.folder / name).write_bytes(content)
+    write_manifest(fresh, files, server.url, small=b"some copy")
+    found = fetch_photos("everyday")
+    folder = paths.RAW / "everyday"
+    assert sorted(path.name for path in (folder / "train").iterdir()) == ["a.webp", "b.webp", "c.webp"]
+    for photo, path in found.items():
+        with Image.open(path) as copy, Image.open(io.BytesIO(files[photo.file])) as original:
+            assert copy.format == "WEBP" and copy.size == (384, 256)
+            difference = np.asarray(copy).astype(float) - np.asarray(original.resize(copy.size))
+        assert np.abs(difference).mean() < 3
+    shutil.rmtree(server.folder)
+    assert load_photos("everyday", 16).shape == (3, 16, 16, 3)
+    assert list(small_copies("everyday").values()) == list(found.values())
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+    found[list_photos("everyday")[1]].write_bytes(files["train/a.webp"])
+    with pytest.raises(PhotoError, match=r"b\.webp is not the file that the manifest lists"):
+        small_copies("everyday")
+
+
+def test_a_wrong_original_of_an_everyday_photo_is_refused(fresh, server):
+    files = {f"{name}.webp": image_bytes(make_image(i)) for i, name in enumerate("abc")}
+    for name in files:
+        (server.folder / name).write_bytes(files["a.webp"])
+    write_manifest(fresh, files, server.url, small=b"some copy")
+    with pytest.raises(PhotosUnavailable, match="the download of everyday failed"):
+        fetch_photos("everyday")
+    assert not (paths.RAW / "everyday" / "b.webp").exists()
+
+
+def test_either_the_original_or_the_small_copy_will_do(fresh):
+    files = {f"{name}.webp": image_bytes(make_image(i)) for i, name in enumerate("ab")}
+    small = image_bytes(make_image(7, 20, 15), "WEBP")
+    write_manifest(fresh, files, "https://photos.invalid", small=small)
+    folder = paths.RAW / "everyday"
+    folder.mkdir(parents=True)
+    (folder / "a.webp").write_bytes(files["a.webp"])
+    (folder / "b.webp").write_bytes(small)
+    assert load_photos("everyday", 16).shape == (2, 16, 16, 3)
+    (folder / "b.webp").write_bytes(files["a.webp"])
+    fetched = fetch_photos("everyday")
+    with pytest.raises(PhotoError, match=r"b\.webp is not the file that the manifest lists"):
+        verify_photos(fetched)
+
+
+def test_small_copies_keep_proportions_and_small_files_are_used_as_they_are(folder):
+    make_image(20, 1200, 300).save(folder / "wide.png")
+    copies = {photo.name: path for photo, path in small_copies(f"folder:{folder}").items()}
+    with Image.open(copies["wide"]) as copy:
+        assert copy.size == (1024, 256) and copies["wide"].parent.is_relative_to(paths.CACHE)
+    assert copies["photo3"] == folder / "photo3.jpg"
+    made_at = copies["wide"].stat().st_mtime_ns
+    assert small_copies(f"folder:{folder}") and copies["wide"].stat().st_mtime_ns == made_at

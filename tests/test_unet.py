@@ -13,9 +13,10 @@ from colorlib.color import gray_to_lightness, merge_lab, split_lab, to_gray
 from colorlib.models import load_model
 from colorlib.models._blocks import build_encoder_decoder, network_targets
 from colorlib.models._heads import LOSSES
-from colorlib.models.unet import UNet, UNetLearner
+from colorlib.models._learner import CropMaker, UNetLearner
+from colorlib.models.unet import UNet
 from colorlib.photos import load_photos
-from colorlib.training import shuffled_batch, zoomed_crop
+from colorlib.training import resized_crop
 
 SMALL = {"filters": 4, "stages": ((4, 64),), "batch": 2, "size": 64}  # so few steps that they are not compiled
 
@@ -111,7 +112,7 @@ def test_learns_one_photo_better_than_leaving_it_gray(learned, photos):
 def test_the_loss_is_the_one_asked_for(photos, loss):
     """At first a,b are nearly gray: the loss is about that of gray."""
     model = UNet(**SMALL | {"loss": loss, "stages": ((2, 64),)}).fit(photos, progress=False)
-    _, ab = UNetLearner(model, photos).draw_batch(1)
+    _, ab = learner_of(model, photos).stream(1)
     gray = keras.ops.convert_to_numpy(LOSSES[loss](ab, np.zeros_like(ab))).mean()
     assert model.history_.losses[0] == pytest.approx(float(gray), rel=0.3)
 
@@ -146,15 +147,15 @@ def test_starts_from_the_weights_of_another_network(fitted, photos):
 
 
 def learner_of(model: UNet, photos: np.ndarray) -> UNetLearner:
-    model.network_ = model.build()
-    return UNetLearner(model, photos)
+    model._begin_training(model.build())
+    return model.make_learner(photos)
 
 
 def test_the_crops_of_a_stage_have_its_side(photos):
     model = UNet(**SMALL | {"stages": ((2, 32), (1, 96), (3, 64)), "batch": 3})
     learner, sides = learner_of(model, photos), []
     for iteration in range(1, 7):
-        lightness, ab = learner.draw_batch(iteration)
+        lightness, ab = learner.stream(iteration)
         assert ab.shape == (3, lightness.shape[1] // 4, lightness.shape[2] // 4, 2)
         assert lightness.shape[1:] == (lightness.shape[1], lightness.shape[1], 1)
         sides.append(lightness.shape[1])
@@ -163,26 +164,38 @@ def test_the_crops_of_a_stage_have_its_side(photos):
 
 def test_a_crop_of_a_whole_photo_is_the_photo(photos):
     model = UNet(**SMALL | {"stages": ((9, 64),), "zoom": (1, 1), "flip": False, "lightness_jitter": 0, "batch": 3})
-    lightness, ab = learner_of(model, photos).draw_batch(2)
-    chosen = shuffled_batch(len(photos), 3, model.seed, 2)
-    expected_lightness, expected_ab = network_targets(photos[chosen])
-    np.testing.assert_allclose(lightness, expected_lightness, atol=1e-3)
-    np.testing.assert_allclose(ab, expected_ab, atol=1e-3)
+    lightness, ab = learner_of(model, photos).stream(2)
+    expected_lightness, expected_ab = network_targets(photos)
+    for cut, colors in zip(lightness, ab):
+        (which,) = [i for i, whole in enumerate(expected_lightness) if np.allclose(cut, whole, atol=1e-3)]
+        np.testing.assert_allclose(colors, expected_ab[which], atol=1e-3)
+
+
+def test_crops_of_a_wide_photo_are_squares_of_it_or_its_whole_height_squeezed():
+    """Columns tell the place in a photo four times as wide as high: crops show between 1/4 and all of its width."""
+    columns = np.linspace(0, 255, 256).astype(np.uint8)
+    photo = np.broadcast_to(columns[None, :, None], (64, 256, 3))
+    make_crop = CropMaker(((1000, 64),), 1, (1, 1), False, 0, 0)
+    spans = []
+    for position in range(200):
+        lightness, _ = make_crop(position, photo)
+        spans.append(np.ptp(lightness))
+    whole = np.ptp(network_targets(resized_crop(photo, (0, 0, 256, 64), 64)[None])[0])
+    assert 0.12 * whole < min(spans) < 0.4 * whole and 0.9 * whole < max(spans) <= whole + 1e-5
 
 
 @pytest.mark.parametrize("box", [(8, 4, 40, 36), (9.3, 13.7, 50.1, 54.5), (20, 16, 36, 60)])
 @pytest.mark.parametrize("side", [32, 64])
-def test_a_crop_shows_the_same_place_in_lightness_and_colors(box, side):
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_crop_shows_its_box(box, side, dtype):
     rows, columns = np.mgrid[:64, :64].astype(np.float32) / 64
-    lightness, colors = (rows + columns)[..., None], np.stack([columns, rows], axis=-1)
-    ab = colors.reshape(16, 4, 16, 4, 2).mean(axis=(1, 3))
-    cut_lightness, cut_ab = zoomed_crop(lightness, ab, box, side)
-    means = cut_lightness.reshape(side // 4, 4, side // 4, 4).mean(axis=(1, 3))
-    np.testing.assert_allclose(cut_ab.sum(axis=-1), means, atol=0.01)
+    photo = np.stack([columns, rows, 0 * rows], axis=-1)
+    cut = resized_crop(photo if dtype == np.float32 else np.round(255 * photo).astype(np.uint8), box, side)
     left, top, right, bottom = box
-    middles = (np.arange(side // 4) + 0.5) / (side // 4)
-    np.testing.assert_allclose(cut_ab[0, :, 0], (left + (right - left) * middles - 0.5) / 64, atol=0.01)
-    np.testing.assert_allclose(cut_ab[:, 0, 1], (top + (bottom - top) * middles - 0.5) / 64, atol=0.01)
+    middles = (np.arange(side) + 0.5) / side
+    assert cut.shape == (side, side, 3) and cut.dtype == np.float32
+    np.testing.assert_allclose(cut[side // 2, 2:-2, 0], (left + (right - left) * middles - 0.5)[2:-2] / 64, atol=0.01)
+    np.testing.assert_allclose(cut[2:-2, side // 2, 1], (top + (bottom - top) * middles - 0.5)[2:-2] / 64, atol=0.01)
 
 
 # Losses: of one photo of 1×2 pixels, errors of 3 and 4 and of 0 and 24 units of a,b
@@ -278,8 +291,8 @@ def test_a_file_ends_in_onnx_unless_it_is_to_train_on(learned, tmp_path):
         learned.save(tmp_path / name)
         onnx.checker.check_model(onnx.load(tmp_path / name, format="protobuf"))
     learned.save(tmp_path / "model.keras")
-    assert load_model(tmp_path / "model.keras").network_ is not None
-    assert load_model(tmp_path / "model.onnx").network_ is None
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        assert "model.weights.h5" in archive.namelist()
 
 
 def test_files_keep_weights_in_half_precision_and_lose_nothing_by_it(learned, tmp_path):
@@ -297,8 +310,9 @@ def test_files_keep_weights_in_half_precision_and_lose_nothing_by_it(learned, tm
             lambda name, item: types.append(str(item.dtype)) if isinstance(item, h5py.Dataset) else None
         )
     assert len(types) == len(learned.network_.get_weights()) and set(types) == {"float16"}
-    loaded = load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(weights_of(loaded), weights_of(learned))
+    for suffix in (".onnx", ".keras"):
+        loaded = load_model(tmp_path / f"model{suffix}")
+        np.testing.assert_array_equal(weights_of(loaded), weights_of(learned))
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -312,9 +326,10 @@ def test_keras_reads_the_file_to_train_on_which_holds_no_memory_of_the_optimizer
         assert "layers" in (groups := set(h5py.File(file))) and "optimizer" not in groups
 
 
-def test_training_goes_on_from_a_file_to_train_on(learned, photos, tmp_path):
-    learned.save(tmp_path / "model.keras")
-    start = load_model(tmp_path / "model.keras").network_
+@pytest.mark.parametrize("suffix", [".onnx", ".keras"])
+def test_training_goes_on_from_a_file(learned, photos, tmp_path, suffix):
+    learned.save(tmp_path / f"model{suffix}")
+    start = load_model(tmp_path / f"model{suffix}").network_
     model = UNet(**learned.settings | {"stages": ((2, 64),), "learning_rate": 1e-9})
     model.fit(photos[:1], start=start, progress=False)
     np.testing.assert_array_equal(weights_of(model), weights_of(learned))
@@ -335,7 +350,8 @@ def test_training_goes_on_from_a_file_to_train_on(learned, photos, tmp_path):
         ({"zoom": (0.5, 1.1)}, 64, r"zoom is \(0.5, 1.1\)"),
         ({"zoom": (0.9, 0.5)}, 64, r"zoom is \(0.9, 0.5\)"),
         ({"zoom": (0.1, 1)}, 32, "photos of 32×32 pixels are too small for zoom"),
-        ({}, 50, "photos of 50×50 pixels: sides must be multiples of 32"),
+        ({"encoder": "lite9"}, 64, "unknown encoder 'lite9': use one of lite0, lite2, or None"),
+        ({"decoders": 2}, 64, "decoders is 2: give at least 1, and 1 without an encoder"),
     ],
 )
 def test_says_what_is_wrong_with_settings(settings, size, message):

@@ -9,7 +9,8 @@ from colorlib.color import split_lab, to_gray
 from colorlib.models import load_model
 from colorlib.models._blocks import AB_SCALE
 from colorlib.models._heads import BinsHead
-from colorlib.models.unet import UNet, UNetLearner
+from colorlib.models._learner import UNetLearner
+from colorlib.models.unet import UNet
 from colorlib.models.unet_classes import UNetClasses, gamut_bins, rebalancing_weights
 from colorlib.models.unet_gan import UNetGAN, build_discriminator
 from colorlib.photos import load_photos
@@ -126,7 +127,7 @@ def test_the_discriminator_judges_patches():
 
 
 def learner_of(model: UNet, photos: np.ndarray) -> UNetLearner:
-    model.network_ = model.build()
+    model._begin_training(model.build())
     return model.make_learner(photos)
 
 

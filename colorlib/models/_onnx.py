@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
     import onnx
 
-__all__ = ["Session", "dense_to_onnx", "network_to_onnx", "with_about"]
+__all__ = ["Session", "dense_to_onnx", "network_to_onnx", "read_weights", "with_about"]
 
 OPSET = 17
 IR_VERSION = 8  # ONNX Runtime 1.14 and later read it
@@ -121,6 +121,22 @@ def network_to_onnx(network: "keras.Model") -> bytes:
     output = names[id(network.outputs[0])]
     shapes = ["N", network.inputs[0].shape[-1], "H", "W"], ["N", network.outputs[0].shape[-1], "h", "w"]
     return graph.to_bytes(output, *shapes)
+
+
+def read_weights(content: bytes) -> list[np.ndarray]:
+    """Read the weights that `network_to_onnx` wrote, in the order of `keras.Model.get_weights`."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_model_from_string(content).graph
+    stored = {f"{array.name.removesuffix('.half')}": numpy_helper.to_array(array) for array in graph.initializer}
+    weights = []
+    for node in graph.node:
+        if node.op_type == "Conv":
+            kernel, bias = (stored[name].astype(np.float32) for name in node.input[1:])
+            groups = next(attribute.i for attribute in node.attribute if attribute.name == "group")
+            weights += [kernel.transpose((2, 3, 0, 1) if groups > 1 else (2, 3, 1, 0)), bias]
+    return weights
 
 
 def dense_to_onnx(weights: Sequence[np.ndarray], activation: str) -> bytes:
@@ -251,14 +267,18 @@ _WRITERS = {
     "DepthwiseConv2D": _convolution,
     "ReLU": _relu6,
     "Activation": _leaky_relu,
+    "Concatenate": lambda graph, layer, inputs: graph.add("Concat", inputs, layer.name, axis=1),
     "Add": lambda graph, layer, inputs: graph.add("Add", inputs, layer.name),
     "UpSampling2D": _upsampling,
+    "GlobalAveragePooling2D": lambda graph, layer, inputs: graph.add("GlobalAveragePool", inputs, layer.name),
     "SpatialDropout2D": lambda graph, layer, inputs: inputs[0],  # active only in training
 }
 #: Kind of a Keras layer → its options whose values those functions take for granted.
 _TAKEN_FOR_GRANTED: dict[str, dict[str, Any]] = {
     "Conv2D": {"use_bias": True, "dilation_rate": (1, 1), "groups": 1},
     "DepthwiseConv2D": {"use_bias": True, "dilation_rate": (1, 1), "depth_multiplier": 1},
+    "Concatenate": {"axis": -1},
+    "GlobalAveragePooling2D": {"keepdims": True},
     "UpSampling2D": {"size": (2, 2), "interpolation": "nearest"},
 }
 

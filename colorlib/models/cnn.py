@@ -145,7 +145,7 @@ class CNN(NetworkColorizer):
     @property
     def first_filters(self) -> np.ndarray:
         """Kernels of the first layer, shape (8, 8, filters)."""
-        return load_keras().ops.convert_to_numpy(self._trainable().get_layer("stem").kernel)[:, :, 0]
+        return load_keras().ops.convert_to_numpy(self.network_.get_layer("stem").kernel)[:, :, 0]
 
     def _check_settings(self, photos: np.ndarray) -> None:
         self._check_sides(photos)
@@ -173,9 +173,7 @@ class _Learner(NetworkLearner):
         self._best_error, self._best_iteration = np.inf, 0
         self._best_weights: list[np.ndarray] = []
         optimizer = load_keras().optimizers.Adam(model.learning_rate, weight_decay=model.weight_decay or None)
-        super().__init__(
-            model._trainable(), optimizer, model.loss, self.draw_batch, model.iterations, WARM_UP_ITERATIONS
-        )
+        super().__init__(model.network_, optimizer, model.loss, self.draw_batch, model.iterations, WARM_UP_ITERATIONS)
 
     def step(self, iteration: int) -> float:
         loss = super().step(iteration)

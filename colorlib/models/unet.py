@@ -7,27 +7,27 @@ Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+import copy
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from ..color import split_lab, to_gray
-from ..training import History, NetworkLearner, augment, iteration_rng, load_keras, shuffled_batch, train, zoomed_crop
+from ..training import History, PhotoFiles, load_keras, train
 from ._base import check_photos
-from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, build_encoder_decoder, network_targets
-from ._encoder import set_imagenet_weights
-from ._heads import LOSSES, TOLERANCE, ABHead, Head
+from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, build_encoder_decoder
+from ._encoder import ENCODERS, set_imagenet_weights
+from ._heads import LOSSES, TOLERANCE, ABHead, Head, of_each_decoder
+from ._learner import UNetLearner
 from ._network import NetworkColorizer
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["UNet", "UNetLearner"]
+__all__ = ["UNet"]
 
-WARM_UP_ITERATIONS = 100
 # Both chosen on validation photos: the share of the contrast that the mean over the photo gets (0, 0.3, 0.7 and 1 were
 # tried too), and how much weak colors are lifted above strong ones (0, 0.4 and 0.5 were).
 _TINT_SHARE, _WEAK_SHARE = 0.5, 0.25
@@ -50,7 +50,7 @@ class UNet(NetworkColorizer):
     batch : int
         Crops per batch, each from another photo.
     zoom : tuple of float
-        Smallest and largest share of the photo's height and width that a crop shows, resized to the crop's side.
+        Smallest and largest share of the photo's sides that a crop shows, resized to the crop's side.
     flip : bool
         Mirror half of the examples left to right.
     lightness_jitter : float
@@ -67,8 +67,14 @@ class UNet(NetworkColorizer):
         "vibrance" in photo editors.
     size : int
         Working size: larger images are shrunk to about this many pixels squared before a,b are predicted.
-    pretrained : bool
-        Use an encoder that was trained to name what is in a photo, and freeze it; see `colorlib.models._encoder`.
+    encoder : str, optional
+        ``"lite0"`` or ``"lite2"``: use an encoder that was trained to name what is in a photo; see
+        `colorlib.models._encoder`.
+    encoder_rate : float
+        Learning rate of the encoder's upper half, relative to that of the rest; 0 freezes it.
+    decoders : int
+        With an encoder: number of decoders that learn beside each other and whose predictions are averaged, which
+        takes out part of what each got wrong by chance.
     seed : int
         Seed of the initial weights, the order of photos and the augmentation.
 
@@ -76,11 +82,16 @@ class UNet(NetworkColorizer):
     ----------
     network_, size_, gain_
         As in `NetworkColorizer`.
-    history_ : History
-        Record of the last training; not saved.
+    vivid_contrast_ : float
+        Contrast of the look "vivid", as fitted to validation photos; 1 without them.
+    history_, waiting_share_ : History, float
+        Record of the last training, and the share of its time that it waited for photos; not saved.
     """
 
     name = "unet"
+    looks = ("natural", "vivid")
+    fitted = (*NetworkColorizer.fitted, "vivid_contrast_")
+    vivid_contrast_ = 1.0
 
     def __init__(
         self,
@@ -96,7 +107,9 @@ class UNet(NetworkColorizer):
         loss: str = "relative",
         contrast: float = 1.0,
         size: int = 256,
-        pretrained: bool = False,
+        encoder: str | None = None,
+        encoder_rate: float = 0.0,
+        decoders: int = 1,
         seed: int = 0,
     ):
         self.filters, self.dropout = filters, dropout
@@ -104,7 +117,8 @@ class UNet(NetworkColorizer):
         self.batch, self.zoom, self.flip = batch, (zoom[0], zoom[1]), flip
         self.lightness_jitter, self.learning_rate, self.averaging = lightness_jitter, learning_rate, averaging
         self.loss, self.contrast, self.size = loss, contrast, size
-        self.pretrained, self.seed = pretrained, seed
+        self.encoder, self.encoder_rate, self.decoders = encoder, encoder_rate, decoders
+        self.seed = seed
 
     @property
     def iterations(self) -> int:
@@ -118,11 +132,13 @@ class UNet(NetworkColorizer):
 
     def build(self) -> "keras.Model":
         """Build the network that the settings ask for, with random weights."""
-        return build_encoder_decoder(self.filters, self.head.channels, None, self.dropout, self.pretrained)
+        return build_encoder_decoder(
+            self.filters, self.head.channels, None, self.dropout, self.encoder, self.encoder_rate > 0, self.decoders
+        )
 
     def fit(
         self,
-        photos: np.ndarray,
+        photos: np.ndarray | PhotoFiles,
         *,
         validation: np.ndarray | None = None,
         observe: Callable[["UNet", int], dict] | None = None,
@@ -135,8 +151,8 @@ class UNet(NetworkColorizer):
 
         Parameters
         ----------
-        photos : ndarray of float32, shape (N, H, W, 3)
-            sRGB in [0, 1]; sides are multiples of 32.
+        photos : ndarray of float32, shape (N, H, W, 3), or PhotoFiles
+            sRGB in [0, 1]; or files, which are read while the network learns, however many they are.
         validation : ndarray, likewise, optional
             Photos that are not learned from, but that the gain is calibrated on.
         observe : callable, optional
@@ -163,8 +179,10 @@ class UNet(NetworkColorizer):
         ModuleNotFoundError
             If the encoder is to be pretrained, but the package with its weights is not installed.
         """
-        photos = check_photos(photos)
-        self._check_settings(photos)
+        self._check_settings()
+        if not isinstance(photos, PhotoFiles):
+            photos = check_photos(photos)
+            self._check_zoom(photos)
         load_keras().utils.set_random_seed(self.seed)
         self.size_, self.gain_ = self.size, 1.0
         network = self.build()
@@ -172,8 +190,8 @@ class UNet(NetworkColorizer):
             for layer, trained in zip(network.layers, start.layers, strict=False):
                 if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:
                     layer.set_weights(trained.get_weights())
-        elif self.pretrained:
-            set_imagenet_weights(network)
+        elif self.encoder:
+            set_imagenet_weights(network, self.encoder)
         self._begin_training(network)
         learner = self.make_learner(photos)
 
@@ -190,15 +208,25 @@ class UNet(NetworkColorizer):
             self._identity(photos),
             progress,
         )
+        self.waiting_share_ = learner.waiting_share(self.history_)
         learner.finish()
         self._finish_training()
         if validation is not None:
             self.calibrate(check_photos(validation))
         return self
 
+    def with_look(self, look: str) -> Self:
+        """Return this model with the contrast of a look; see `Colorizer.with_look`."""
+        model = copy.copy(super().with_look(look))
+        if look == "vivid":
+            model.contrast = self.vivid_contrast_
+        return model
+
     def _run(self, lightness: np.ndarray) -> np.ndarray:
         """Average the predictions for the image and its mirror image, since colors have no left and right."""
-        ab = self.gain_ * self.head.to_ab(super()._run(np.concatenate([lightness, lightness[:, :, ::-1]])))
+        outputs = super()._run(np.concatenate([lightness, lightness[:, :, ::-1]]))
+        decoded = [self.head.to_ab(part) for part in np.split(outputs, self.decoders, axis=-1)]
+        ab = self.gain_ * np.mean(decoded, axis=0)
         ab = (ab[:1] + ab[1:, :, ::-1]) / 2
         more = self.contrast - 1
         chroma = np.hypot(ab[..., :1], ab[..., 1:]) * AB_SCALE
@@ -206,9 +234,13 @@ class UNet(NetworkColorizer):
         mean = ab.mean(axis=(1, 2), keepdims=True)
         return (1 + _TINT_SHARE * more) * mean + self.contrast * (ab - mean)
 
-    def make_learner(self, photos: np.ndarray) -> "UNetLearner":
+    def make_loss(self, photos: np.ndarray | PhotoFiles) -> Callable:
+        """Make the loss of the network's outputs."""
+        return of_each_decoder(self.head.loss(photos), self.decoders)
+
+    def make_learner(self, photos: np.ndarray | PhotoFiles) -> "UNetLearner":
         """Make what `colorlib.training.train` trains: this model's network, on these photos."""
-        return UNetLearner(self, photos)
+        return UNetLearner(self.network_, self.make_loss(photos), photos, self.settings)
 
     def calibrate(self, photos: np.ndarray) -> None:
         """Set `gain_` to the factor of the predicted a,b with the least relative error on photos.
@@ -227,10 +259,13 @@ class UNet(NetworkColorizer):
             errors += np.log(2 * (_GAINS**2 * square - 2 * _GAINS * product + rest) + TOLERANCE)
         self.gain_ = float(_GAINS[errors.argmin()])
 
-    def _check_settings(self, photos: np.ndarray) -> None:
-        self._check_sides(photos)
+    def _check_settings(self) -> None:
         if self.loss not in LOSSES:
             raise ValueError(f"unknown loss {self.loss!r}: use one of {', '.join(LOSSES)}")
+        if self.encoder not in (None, *ENCODERS):
+            raise ValueError(f"unknown encoder {self.encoder!r}: use one of {', '.join(ENCODERS)}, or None")
+        if self.decoders < 1 or (self.decoders > 1 and not self.encoder):
+            raise ValueError(f"decoders is {self.decoders}: give at least 1, and 1 without an encoder")
         if not self.stages:
             raise ValueError("stages is empty: give at least one, as (iterations, side)")
         for iterations, side in self.stages:
@@ -243,58 +278,7 @@ class UNet(NetworkColorizer):
             raise ValueError(
                 f"zoom is {self.zoom}: give the smallest and the largest share of a photo's side, above 0 and at most 1"
             )
+
+    def _check_zoom(self, photos: np.ndarray) -> None:
         if min(photos.shape[1:3]) * self.zoom[0] < AB_STRIDE:
             raise ValueError(f"photos of {photos.shape[1]}×{photos.shape[2]} pixels are too small for zoom {self.zoom}")
-
-
-class UNetLearner(NetworkLearner):
-    """Learner on crops at random zooms, with averaged weights."""
-
-    def __init__(self, model: UNet, photos: np.ndarray):
-        self._model = model
-        prepared = [network_targets(photo[None]) for photo in photos]  # one by one: together they take twice the memory
-        self._lightness, self._ab = (
-            np.concatenate([np.float16(part) for part in parts]) for parts in zip(*prepared, strict=True)
-        )
-        # So that a short training forgets its start, too.
-        averaging = min(model.averaging, max(0.0, 1 - 20 / model.iterations))
-        optimizer = load_keras().optimizers.Adam(
-            model.learning_rate, global_clipnorm=1.0, use_ema=True, ema_momentum=averaging
-        )
-        super().__init__(
-            model._trainable(),
-            optimizer,
-            model.head.loss(photos),
-            self.draw_batch,
-            model.iterations,
-            WARM_UP_ITERATIONS,
-        )
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Give the network its averaged weights temporarily."""
-        weights = self._network.get_weights()
-        self.finish()
-        try:
-            yield
-        finally:
-            self._network.set_weights(weights)
-
-    def finish(self) -> None:
-        """Give the network its averaged weights."""
-        self._network.optimizer.finalize_variable_values(self._network.trainable_variables)
-
-    def draw_batch(self, iteration: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw an iteration's photos, crop, flip and jitter them: their scaled L and a,b."""
-        model, rng = self._model, iteration_rng(self._model.seed, iteration)
-        ends = np.cumsum([iterations for iterations, _ in model.stages])
-        side = model.stages[int(np.searchsorted(ends, iteration))][1]
-        crops = []
-        for i in shuffled_batch(len(self._ab), model.batch, model.seed, iteration):
-            height, width = self._lightness.shape[1:3]
-            zoom = rng.uniform(*model.zoom)
-            top, left = (1 - zoom) * rng.random(2) * (height, width)
-            box = left, top, left + zoom * width, top + zoom * height
-            crops.append(zoomed_crop(self._lightness[i], self._ab[i], box, side))
-        lightness, ab = (np.stack(parts) for parts in zip(*crops, strict=True))
-        return augment(lightness, ab, model.flip, model.lightness_jitter, rng)

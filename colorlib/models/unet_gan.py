@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..training import load_keras
-from .unet import UNet, UNetLearner
+from ..training import PhotoFiles, load_keras
+from ._learner import UNetLearner
+from .unet import UNet
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +40,7 @@ class UNetGAN(UNet):
         super().__init__(**settings)
         self.adversarial = adversarial
 
-    def make_learner(self, photos: np.ndarray) -> "_AdversarialLearner":
+    def make_learner(self, photos: np.ndarray | PhotoFiles) -> "_AdversarialLearner":
         """Make what `colorlib.training.train` trains: both networks, turn by turn, on these photos."""
         return _AdversarialLearner(self, photos)
 
@@ -81,23 +82,26 @@ def build_discriminator(filters: int = 48) -> "keras.Model":
 class _AdversarialLearner(UNetLearner):
     """In turns, the discriminator learns to tell true from predicted colors, and the U-Net to pass for true."""
 
-    def __init__(self, model: UNetGAN, photos: np.ndarray):
-        super().__init__(model, photos)
+    def __init__(self, model: UNetGAN, photos: np.ndarray | PhotoFiles):
+        super().__init__(model.network_, model.make_loss(photos), photos, model.settings)
+        self._model = model
         keras = load_keras()
         self._discriminator = build_discriminator()
         network, rate = self._network, model.learning_rate
         self._discriminator.compile(keras.optimizers.Adam(rate, beta_1=0.5), "mse", **self._compiled)
         self._discriminator.optimizer.build(self._discriminator.trainable_variables)
         self._discriminator.trainable = False  # in the model of both, only the U-Net learns
-        self._both = keras.Model(network.input, [network.output, self._discriminator([network.input, network.output])])
+        ab = sum(keras.ops.split(network.output, model.decoders, axis=-1)) / model.decoders
+        self._both = keras.Model(network.input, [network.output, self._discriminator([network.input, ab])])
         self._both.compile(
-            network.optimizer, [model.head.loss(photos), "mse"], loss_weights=[1.0, model.adversarial], **self._compiled
+            network.optimizer, [model.make_loss(photos), "mse"], loss_weights=[1.0, model.adversarial], **self._compiled
         )
 
     def step(self, iteration: int) -> float:
         """Do one iteration of both networks and return the U-Net's loss."""
         lightness, ab = self._begin(iteration)
-        predicted = self._network.predict_on_batch(lightness)
+        outputs = self._network.predict_on_batch(lightness)
+        predicted = np.mean(np.split(outputs, self._model.decoders, axis=-1), axis=0)
         pairs = [np.concatenate([lightness, lightness]), np.concatenate([ab, predicted])]
         shape = self._discriminator.compute_output_shape([pairs[0].shape, pairs[1].shape])
         real = np.zeros(shape, np.float32)

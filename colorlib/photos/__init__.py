@@ -6,8 +6,9 @@ Photos are ``float32`` arrays of shape (N, H, W, 3), sRGB in [0, 1].
 from ..images import PhotoError
 from .downloads import PhotosUnavailable
 from .files import fetch_photos, missing_photos, usable_collection
-from .load import first_colored, load_photos
+from .load import first_colored, load_photos, small_copies
 from .manifests import COLLECTIONS, Photo, list_photos
+from .shrink import shrink_photo
 
 __all__ = [
     "COLLECTIONS",
@@ -19,5 +20,7 @@ __all__ = [
     "list_photos",
     "load_photos",
     "missing_photos",
+    "shrink_photo",
+    "small_copies",
     "usable_collection",
 ]

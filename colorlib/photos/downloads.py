@@ -12,21 +12,23 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..paths import discard_parts, write_whole
+from .shrink import shrink_photo
 
-__all__ = ["PhotosUnavailable", "download_files"]
+__all__ = ["PhotosUnavailable", "download_files", "kept_hashes"]
 
 CONNECT_SECONDS = 5.0
 PATIENCE_SECONDS = 10.0  # a host that sends less than `SLOWEST` for so long is given up
 SLOWEST = 1000  # bytes a second
 LARGEST = 200_000_000  # bytes of a photo; a host that sends more sends something else
 DOWNLOADS_AT_ONCE = 8
+SUMS = "SHA256SUMS"  # as the command sha256sum writes and checks it
 
 
 class PhotosUnavailable(RuntimeError):  # noqa: N818 (a state of affairs that is handled, rather than a fault)
     """The photos of a collection are not on this machine and can't be downloaded."""
 
 
-def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: str) -> list[Path]:
+def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: str, shrink: bool = False) -> list[Path]:
     """Download files into a folder and verify each by its hash: all of them, or an error.
 
     What was downloaded before an error is kept. A host that is too slow or can't be reached is asked last from then on.
@@ -38,6 +40,8 @@ def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: st
     folder : Path
     what : str
         What the files are, for the error message.
+    shrink : bool
+        Keep small copies instead of the files, and their hashes in the folder's ``SHA256SUMS``.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: st
 
     def fetch(file: tuple[str, str, str]) -> Path:
         urls, sha256, name = file
-        path, reasons = folder / name, []
+        path, reasons = folder / (f"{name}.original" if shrink else name), []
         for url in sorted(urls.split(), key=lambda url: urlsplit(url).hostname in last):
             host = urlsplit(url).hostname or ""
             try:
@@ -69,7 +73,7 @@ def download_files(files: Sequence[tuple[str, str, str]], folder: Path, what: st
             else:
                 if hashlib.sha256(content).hexdigest() == sha256:
                     write_whole(path, content)
-                    return path
+                    return _keep_small(path, folder, name) if shrink else path
                 reasons.append(f"{host} sent {len(content):,} bytes that are not the file that the manifest lists")
         raise PhotosUnavailable(f"the download of {what} failed ({name}: {'; '.join(reasons)})")
 
@@ -105,6 +109,22 @@ def _get(url: str) -> bytes:
     except urllib3.exceptions.HTTPError as error:
         raise OSError(f"it broke off ({error})") from error
     return bytes(content)
+
+
+def kept_hashes(folder: Path) -> dict[str, str]:
+    """Read the hashes of the small copies that downloads left in a folder, by the name of the file."""
+    sums = folder / SUMS
+    lines = sums.read_text("utf-8").splitlines() if sums.is_file() else []
+    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+
+
+def _keep_small(original: Path, folder: Path, name: str) -> Path:
+    content = shrink_photo(original)
+    with open(folder / SUMS, "a", encoding="utf-8") as sums:  # before the copy, which is not accepted without it
+        sums.write(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    write_whole(folder / name, content)
+    original.unlink()
+    return folder / name
 
 
 def _first_server(url: str) -> tuple[str, int]:

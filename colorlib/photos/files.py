@@ -1,16 +1,17 @@
 """The files of a collection, found on this machine or downloaded and verified: all of them, or an error."""
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from .. import paths
 from ..images import PhotoError, read_square
-from .downloads import PhotosUnavailable, download_files
-from .manifests import COLLECTIONS, Photo, folder_path, list_photos
+from .downloads import PhotosUnavailable, download_files, kept_hashes
+from .manifests import COLLECTIONS, Photo, file_hash, folder_path, list_photos
 
-__all__ = ["fetch_photos", "missing_photos", "usable_collection"]
+__all__ = ["fetch_photos", "missing_photos", "usable_collection", "verify_photos"]
 
 SMALL = 64  # pixels a side, enough to see whether a photo has colors
 
@@ -41,8 +42,39 @@ def fetch_photos(collection: str) -> dict[Photo, Path]:
     folder = COLLECTIONS[collection][1] if missing else None
     if folder is not None:
         wanted = [(photo.url, photo.sha256, photo.file) for photo in missing]
-        files |= dict(zip(missing, download_files(wanted, paths.RAW / folder, collection), strict=True))
+        shrink = any(photo.small_sha256 for photo in missing)
+        files |= dict(zip(missing, download_files(wanted, paths.RAW / folder, collection, shrink), strict=True))
     return {photo: files[photo] for photo in found}
+
+
+def verify_photos(files: Mapping[Photo, Path]) -> None:
+    """Check that files are those that their manifest lists, or small copies of them.
+
+    Parameters
+    ----------
+    files : mapping of Photo to Path
+        Photos of one collection.
+
+    Raises
+    ------
+    PhotoError
+        If a file differs.
+    """
+    kept: dict[Path, dict[str, str]] = {}  # folder of a collection → hashes of its small copies
+    for photo, path in files.items():
+        if not photo.sha256:
+            continue
+        digest = file_hash(path)
+        if digest in (photo.sha256, photo.small_sha256):
+            continue
+        folder = path.parents[len(Path(photo.file).parts) - 1]
+        if folder not in kept:
+            kept[folder] = kept_hashes(folder)
+        if digest != kept[folder].get(photo.file):
+            raise PhotoError(
+                f"{path} is not the file that the manifest lists (SHA-256 {digest[:12]}…, expected "
+                f"{photo.sha256[:12]}…): delete it, so that it is downloaded again"
+            )
 
 
 def usable_collection(collection: str) -> tuple[str, str]:

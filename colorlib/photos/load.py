@@ -1,6 +1,7 @@
 """Photos as arrays: decoded once, resized, and cached by the hash of their files."""
 
 import io
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import paths
-from ..images import PhotoError, read_square
-from .files import fetch_photos
+from ..images import PhotoError, image_size, read_square
+from .files import fetch_photos, verify_photos
 from .manifests import Photo, file_hash
+from .shrink import SHORT_SIDE, shrink_photo
 
-__all__ = ["first_colored", "load_photos"]
+__all__ = ["first_colored", "load_photos", "small_copies"]
 
 CACHE_VERSION = 4  # change it when decoding or resizing changes, so that stale pixels are not used
 
@@ -56,12 +58,12 @@ def load_photos(collection: str, size: int = 256, split: str | None = None) -> n
     return photos
 
 
-def first_colored(photos: np.ndarray) -> int:
+def first_colored(photos: Iterable[np.ndarray]) -> int:
     """Find the first photo that has colors, to learn from or to show.
 
     Parameters
     ----------
-    photos : ndarray of float32, shape (N, H, W, 3)
+    photos : iterable of ndarray, shape (H, W, 3)
 
     Returns
     -------
@@ -82,11 +84,7 @@ def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
         cached = _cache(size) / f"{photo.sha256}.npy"
         with suppress(OSError, ValueError, EOFError):  # it isn't there, or isn't whole: decoded again
             return np.load(cached)
-        if (digest := file_hash(path)) != photo.sha256:
-            raise PhotoError(
-                f"{path} is not the file that the manifest lists (SHA-256 {digest[:12]}…, expected "
-                f"{photo.sha256[:12]}…): delete it, so that it is downloaded again"
-            )
+        verify_photos({photo: path})
     square = read_square(path, size)
     if cached is not None:
         content = io.BytesIO()
@@ -94,3 +92,38 @@ def _cached_square(photo: Photo, path: Path, size: int) -> np.ndarray:
         with suppress(OSError):  # a full disk or a read-only folder: it does without
             paths.write_whole(cached, content.getvalue())
     return square
+
+
+def small_copies(collection: str, split: str | None = None) -> dict[Photo, Path]:
+    """Find or make files with small copies of the photos of a collection, in their own proportions.
+
+    Copies are cached in ``data/cache`` by the hash of the original. A file that is small already is used as it is.
+
+    Parameters
+    ----------
+    collection, split
+        As in `list_photos`; the photos come in its order.
+
+    Returns
+    -------
+    dict of Photo to Path
+
+    Raises
+    ------
+    PhotoError, PhotosUnavailable
+        As in `load_photos`.
+    """
+    files = {photo: path for photo, path in fetch_photos(collection).items() if split in (None, photo.split)}
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(files, pool.map(_small_copy, files, files.values()), strict=True))
+
+
+def _small_copy(photo: Photo, path: Path) -> Path:
+    if min(image_size(path)) <= SHORT_SIDE:
+        verify_photos({photo: path})
+        return path
+    copy = paths.CACHE / f"v{CACHE_VERSION}-short-{SHORT_SIDE}" / f"{photo.sha256 or file_hash(path)}.webp"
+    if not copy.is_file():
+        verify_photos({photo: path})
+        paths.write_whole(copy, shrink_photo(path))
+    return copy

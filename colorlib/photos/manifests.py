@@ -15,6 +15,7 @@ COLLECTIONS: dict[str, tuple[str, str | None]] = {
     "unsplash36": ("photos.csv", "photos"),
     "bsds500": ("bsds500.csv", "bsds500"),
     "imagenet800": ("imagenet800.csv", "imagenet800"),
+    "everyday": ("everyday.csv", "everyday"),
     "bundled": ("bundled.csv", None),
     "unlike": ("unlike.csv", None),
 }
@@ -32,6 +33,8 @@ class Photo:
         ``"train"`` or ``"test"``.
     sha256 : str
         Hash of the file; empty for photos that an installed package holds.
+    small_sha256 : str
+        Hash of a small copy, which will do instead, in collections that are kept shrunk; else empty.
     width, height : int
         Size of the original in pixels; 0 if the manifest doesn't say.
     photographer, source, licence, url : str
@@ -43,6 +46,7 @@ class Photo:
     file: str
     split: str
     sha256: str = ""
+    small_sha256: str = ""
     bytes: int = 0
     width: int = 0
     height: int = 0
@@ -123,7 +127,8 @@ def _list_folder(folder: Path) -> list[Photo]:
     for path in files:
         width, height = image_size(path)
         split = "test" if hashes[path] in held_out else "train"
-        photos.append(Photo(path.name, split, hashes[path], path.stat().st_size, width, height))
+        size = path.stat().st_size
+        photos.append(Photo(path.name, split, hashes[path], bytes=size, width=width, height=height))
     return photos
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ SPLITS: dict[str, tuple[str | None, str]] = {
     "test": (None, "test"),
     "bsds500": ("bsds500", "test"),
     "imagenet800": ("imagenet800", "test"),
+    "everyday": ("everyday", "test"),
     "unlike": ("unlike", "test"),
 }
 #: Scores that have a 95 % interval over photos in the leaderboard.
@@ -44,6 +46,7 @@ COLUMNS = [
     "auc_rebalanced",
     "out_of_gamut_pct",
     "skill_db",
+    "better_than_gray_pct",
     "train_seconds",
     "parameters",
 ]
@@ -65,6 +68,10 @@ class Split:
     name: str
     photos: np.ndarray
     photo_names: tuple[str, ...]
+
+    def first(self, count: int) -> Self:
+        """Return the split's first photos, so many at most."""
+        return type(self)(self.name, self.photos[:count], self.photo_names[:count])
 
 
 def load_splits(
@@ -189,6 +196,7 @@ def leaderboard(scores: pd.DataFrame, train_seconds: Mapping[str, float] | None 
             "split": split,
             "n_photos": len(photos),
             "parameters": int(group["parameters"].iloc[0]),
+            "better_than_gray_pct": 100 * float((photos["skill_db"] > 0).mean()),
             "auc_rebalanced": np.average(photos["auc_rebalanced"], weights=photos["rebalancing"]),
             "train_seconds": (train_seconds or {}).get(name, np.nan),
             "seeds": len(of_seeds),

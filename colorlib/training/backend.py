@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-__all__ = ["EAGER_STEPS", "load_keras", "uses_xla"]
+__all__ = ["EAGER_STEPS", "accelerator", "load_keras", "uses_xla"]
 
 EAGER_STEPS = 10  #: A training of so few steps is not compiled: that would take longer than the steps do.
 #: What TensorFlow writes to standard error, past its own log level, when it is imported.
@@ -35,6 +35,23 @@ def load_keras() -> ModuleType:
 def uses_xla() -> bool:
     """Tell whether to compile with XLA: JAX is made for it; on a CPU, TensorFlow's own convolutions are faster."""
     return load_keras().backend.backend() == "jax"
+
+
+def accelerator() -> str:
+    """Return the name of the GPU or the like that Keras computes on; empty where that is the processor."""
+    backend = load_keras().backend.backend()
+    if backend == "jax":
+        import jax
+
+        return "" if jax.default_backend() == "cpu" else jax.devices()[0].device_kind
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    import tensorflow
+
+    found = tensorflow.config.list_physical_devices("GPU")
+    return tensorflow.config.experimental.get_device_details(found[0]).get("device_name", "a GPU") if found else ""
 
 
 @contextmanager

@@ -3,7 +3,15 @@
 import numpy as np
 from PIL import Image
 
-__all__ = ["augment", "iteration_rng", "random_crop", "shuffled_batch", "spaced_iterations", "zoomed_crop"]
+__all__ = [
+    "as_floats",
+    "augment",
+    "iteration_rng",
+    "random_crop",
+    "resized_crop",
+    "shuffled_batch",
+    "spaced_iterations",
+]
 
 
 def iteration_rng(seed: int, iteration: int) -> np.random.Generator:
@@ -79,34 +87,32 @@ def random_crop(
     return lightness[rows, columns], ab[small[0], small[1]]
 
 
-def zoomed_crop(
-    lightness: np.ndarray, ab: np.ndarray, box: tuple[float, float, float, float], side: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Resize part of one photo's L and a,b, which may be smaller than L by a whole factor, to a square.
+def as_floats(photo: np.ndarray) -> np.ndarray:
+    """Return a photo of uint8, or of floats in [0, 1], as float32 in [0, 1]."""
+    return photo / np.float32(255) if photo.dtype == np.uint8 else photo
+
+
+def resized_crop(photo: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
+    """Resize part of a photo to a square.
 
     Parameters
     ----------
-    lightness : ndarray, shape (H, W, 1)
-    ab : ndarray, shape (H/k, W/k, 2)
+    photo : ndarray of uint8 or float32, shape (H, W, 3)
+        sRGB, as floats in [0, 1].
     box : tuple of float
-        Left, top, right, bottom of the part, in pixels of L.
+        Left, top, right, bottom of the part, in pixels.
     side : int
-        Side of the square in pixels of L, a multiple of k.
+        Side of the square in pixels.
 
     Returns
     -------
-    lightness : ndarray of float32, shape (side, side, 1)
-    ab : ndarray of float32, shape (side/k, side/k, 2)
+    ndarray of float32, shape (side, side, 3)
+        sRGB in [0, 1], rounded to 8 bits.
     """
-    stride = lightness.shape[0] // ab.shape[0]
-    left, top, right, bottom = box
-    small_box = left / stride, top / stride, right / stride, bottom / stride
-    planes = [(lightness[..., 0], side, box)] + [(ab[..., i], side // stride, small_box) for i in range(2)]
-    resized = [
-        np.asarray(Image.fromarray(plane.astype(np.float32)).resize((to, to), Image.Resampling.BILINEAR, part))
-        for plane, to, part in planes
-    ]
-    return resized[0][..., None], np.stack(resized[1:], axis=-1)
+    if photo.dtype != np.uint8:
+        photo = np.round(255 * photo).astype(np.uint8)
+    resized = Image.fromarray(photo).resize((side, side), Image.Resampling.BILINEAR, box)
+    return as_floats(np.asarray(resized))
 
 
 def augment(

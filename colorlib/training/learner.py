@@ -1,6 +1,6 @@
 """One step of training a network, at a learning rate that rises and falls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from .backend import EAGER_STEPS, load_keras, uses_xla
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["NetworkLearner", "cosine_rate"]
+__all__ = ["NetworkLearner", "cosine_rate", "make_adam"]
 
 
 class NetworkLearner:
@@ -71,6 +71,37 @@ class NetworkLearner:
 
     def _variables(self) -> list:
         return self._network.variables + self._network.optimizer.variables
+
+
+def make_adam(
+    learning_rate: float, averaging: float, rates: Mapping[str, float] | None = None
+) -> "keras.optimizers.Optimizer":
+    """Make an Adam optimizer that averages the weights, and may let some layers learn more slowly than the others.
+
+    Parameters
+    ----------
+    learning_rate : float
+    averaging : float
+        Momentum of the exponential moving average of the weights.
+    rates : mapping of str to float, optional
+        Name of a layer → factor of its learning rate; 1 for all others.
+
+    References
+    ----------
+    Howard & Ruder, "Universal language model fine-tuning for text classification", ACL 2018: what was learned before
+    is changed at lower rates.
+    """
+    factors: list[float] = []  # in the order of the variables
+
+    class LayerwiseAdam(load_keras().optimizers.Adam):  # type: ignore[misc]  # a class that is imported late
+        def build(self, variables):
+            super().build(variables)
+            factors[:] = [(rates or {}).get(variable.path.split("/")[-2], 1.0) for variable in variables]
+
+        def update_step(self, gradient, variable, learning_rate):
+            super().update_step(gradient, variable, learning_rate * factors[self._get_variable_index(variable)])
+
+    return LayerwiseAdam(learning_rate, global_clipnorm=1.0, use_ema=True, ema_momentum=averaging)
 
 
 def cosine_rate(highest: float, iterations: int, warm_up: int, iteration: int) -> float:

@@ -43,19 +43,20 @@ const Network = (() => {
 
   /**
    * Make small a,b planes of the network's outputs for an image and for its mirror image.
-   * @param {{data: Float32Array, shape: number[]}} output
+   * @param {{data: Float32Array, shape: number[]}} output of each decoder a and b, one after the other
    * @param {{gain: number, settings: {contrast: number}}} about what the network's file says of it
+   * @param {number} contrast that of the look
    * @returns {{ab: Float32Array, width: number, height: number}} a* and b* in turn
    */
-  function smallColors({ data, shape: [, , height, width] }, about) {
-    const size = height * width, ab = new Float32Array(2 * size), scale = about.gain * AB_SCALE / 2;
+  function smallColors({ data, shape: [, planes, height, width] }, about, contrast = about.settings.contrast) {
+    const size = height * width, ab = new Float32Array(2 * size), scale = about.gain * AB_SCALE / planes;
     for (let i = 0; i < size; i++) {
       const mirrored = i - i % width + width - 1 - i % width;
-      for (let channel = 0; channel < 2; channel++) {
-        ab[2 * i + channel] = scale * (data[channel * size + i] + data[(2 + channel) * size + mirrored]);
+      for (let plane = 0; plane < planes; plane++) {
+        ab[2 * i + plane % 2] += scale * (data[plane * size + i] + data[(planes + plane) * size + mirrored]);
       }
     }
-    if (about.settings.contrast !== 1) raiseContrast(ab, about.settings.contrast);
+    if (contrast !== 1) raiseContrast(ab, contrast);
     return { ab, width, height };
   }
 

@@ -49,12 +49,12 @@
     shown?.bitmap.close();
     shown = photo;
     showProgress();
-    for (const id of ["chroma", "save"]) $(id).disabled = true;
+    for (const id of ["chroma", "vivid", "save"]) $(id).disabled = true;
     photo.preview = shrink(photo);
     showGray(photo);
     say(`Coloring ${photo.name} …`);
     photo.small = await predict(photo);
-    for (const id of ["chroma", "save"]) $(id).disabled = false;
+    for (const id of ["chroma", "vivid", "save"]) $(id).disabled = false;
     await recolor();
     performance.measure("shown", "opened");
     say(`${photo.name} is colored: move the handle to compare.`);
@@ -95,7 +95,8 @@
     const output = await Runtime.run(Network.input(gray, width, height)).catch(refuse);
     stopUnlessShown(photo);
     const covered = [width / Network.AB_STRIDE, height / Network.AB_STRIDE];
-    return { ...Network.smallColors(output, about), covered };
+    const make = (look) => Network.smallColors(output, about, look === "vivid" ? about.vivid_contrast : undefined);
+    return { looks: { natural: make("natural"), vivid: make("vivid") }, covered };
   }
 
   function startNetwork() {
@@ -119,6 +120,9 @@
     };
   }
 
+  /** The small a,b planes of a photo in the look that is chosen. */
+  const colors = ({ small }) => ({ ...small.looks[$("vivid").checked ? "vivid" : "natural"], covered: small.covered });
+
   let recoloring = null, again = false;
 
   /** Color what is shown with the chroma that is set. Settings that change meanwhile wait, and the last one counts. */
@@ -136,7 +140,7 @@
         again = false;
         const photo = shown, pixels = new ImageData(photo.preview.width, photo.preview.height);
         const write = (band, top) => pixels.data.set(band.data, 4 * top * pixels.width);
-        await Bands.paint(Bands.fromPixels(photo.preview), photo.small, Number($("chroma").value), write);
+        await Bands.paint(Bands.fromPixels(photo.preview), colors(photo), Number($("chroma").value), write);
         if (photo === shown) $("colored").getContext("2d").putImageData(pixels, 0, 0);
       }
     } finally {
@@ -153,7 +157,7 @@
       const canvas = Object.assign(document.createElement("canvas"), { width: photo.width, height: photo.height });
       const context = canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true });
       const write = (band, top) => context.putImageData(band, 0, top);
-      await Bands.paint(photo, photo.small, Number($("chroma").value), write, progressOf(photo));
+      await Bands.paint(photo, colors(photo), Number($("chroma").value), write, progressOf(photo));
       showProgress();
       const type = photo.type === "image/jpeg" ? photo.type : "image/png";
       const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, JPEG_QUALITY));
@@ -225,6 +229,7 @@
   for (const type of ["pointerdown", "pointermove"]) $("stage").addEventListener(type, followPointer);
   $("split").addEventListener("input", () => setSplit($("split").value));
   $("chroma").addEventListener("input", recolor);
+  $("vivid").addEventListener("change", recolor);
   $("save").addEventListener("click", save);
   $("example")?.addEventListener("click", openExample);
   $("file").addEventListener("change", () => {

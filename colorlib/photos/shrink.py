@@ -1,0 +1,36 @@
+"""Small copies of photos: what training reads, and all that is kept of a collection of thousands."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..images import read_image
+
+__all__ = ["SHORT_SIDE", "shrink_photo"]
+
+SHORT_SIDE = 256  #: Pixels of the shorter side of a small copy, at most.
+
+
+def shrink_photo(path: Path, quality: int = 90) -> bytes:
+    """Return the content of a WebP file with a small copy of a photo, upright and in sRGB, in its own proportions.
+
+    Parameters
+    ----------
+    path : Path
+        An image file.
+    quality : int
+        Of WebP, from 0 to 100.
+
+    Raises
+    ------
+    PhotoError
+        If the file can't be read.
+    """
+    pixels = np.round(255 * read_image(path).rgb()).astype(np.uint8)
+    scale = min(1.0, SHORT_SIDE / min(pixels.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    content = io.BytesIO()
+    Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS).save(content, "WEBP", quality=quality)
+    return content.getvalue()
