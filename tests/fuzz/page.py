@@ -15,7 +15,7 @@ TEMPLATE = """# What was survived
 Photos come from forty years and six programs, and machines are switched off in the middle of things. So files were
 damaged on purpose, and so were the circumstances. A run counts as survived if nothing crashes, nothing hangs, no
 photo of less than 1 MB takes more than 1 GB of memory or 10 seconds, no error is more than one line that names the
-file, and no file is ever left half written. `make fuzz` did all of this, and wrote this page.
+file, and no file is ever left half written. `make fuzz` does all of this, and writes this page.
 
 ## {files:,} damaged files
 
@@ -43,7 +43,7 @@ is slow, silent, breaks off, sends something else, redirects, or answers that th
 any file can be had again: `PYTHONPATH=tests python -m fuzz --seed 17` writes it and says what comes of it. The first
 few hundred are colored in every `make test`.
 
-Done by version {version}, on: {machine}.
+{remark}Done by version {version}, on: {machine}.
 """
 
 
@@ -65,6 +65,7 @@ def page(result: dict) -> str:
         mb=result["most mb"],
         faults="\n".join(f"- {_sentence(name, result['kills'].get(name))}" for name in result["faults"]),
         asked=result["asked kills"],
+        remark=f"{result['remark']}\n\n" if "remark" in result else "",
         version=result["colorlib"],
         machine=result["machine"],
     )
