@@ -111,6 +111,7 @@ def confusion_matrix(shares: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xticks(range(len(shares.columns)), shares.columns, rotation=45, ha="right")
     ax.set_yticks(range(len(shares)), shares.index)
     ax.set(xlabel="predicted", ylabel="true")
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
 

@@ -23,7 +23,7 @@ HUES = {
 }
 #: Name of a mistake → pixels that can have it; what makes it one.
 MISTAKES = {
-    "blue spread": "pixels that are not blue; colored blue",
+    "blue spread": "pixels that are neither blue nor cyan; colored blue",
     "green clouds": "bright pixels (L* ≥ 75) of little color (chroma < 10); colored green",
     "shadows": "dark pixels (L* < 25) of little color (chroma < 10); a,b off by more than 10",
 }
@@ -92,7 +92,8 @@ def mistake_masks(name: str, lab_true: np.ndarray, lab_predicted: np.ndarray) ->
     """
     lightness, true, predicted = lab_true[..., 0], lab_true[..., 1:], lab_predicted[..., 1:]
     if name == "blue spread":
-        at_risk = hue_classes(true) != _CLASSES.index("blue")
+        # A cyan sky that is painted blue is a wrong shade, not blue where none belongs.
+        at_risk = ~np.isin(hue_classes(true), [_CLASSES.index("blue"), _CLASSES.index("cyan")])
         return at_risk, at_risk & (hue_classes(predicted) == _CLASSES.index("blue"))
     pale = np.linalg.norm(true, axis=-1) < 10
     if name == "green clouds":
