@@ -56,7 +56,7 @@ def skill_against_colorfulness(rows: pd.DataFrame, ax: Axes, legend: bool = True
         )
     ax.set(xlabel="colorfulness gap: dull ← 0 is right → garish", ylabel="dB over leaving it gray")
     if legend:
-        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=10)
     return ax
 
 
@@ -86,7 +86,7 @@ def intervals(rows: pd.DataFrame, column: str, ax: Axes, reference: float = 0.0)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="y", color="0.93")
     ax.set_axisbelow(True)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, labelsize=10)  # readable on a telephone, too
     ax.spines["left"].set_visible(False)
     return ax
 
