@@ -86,6 +86,15 @@ def test_a_score_is_that_of_the_colorized_photo(scores, split):
         assert row[name] == pytest.approx(value, nan_ok=True)
 
 
+def test_brief_scores_are_those_of_the_full_ones(scores, split):
+    brief = evaluate({"gray": model_class("gray")(), "oracle": Oracle().fit(split.photos)}, [split], brief=True)
+    assert "ssim" not in brief
+    for name in ("psnr_rgb", "skill_db", "colorfulness_gap"):
+        for model in ("oracle", "gray"):
+            full = scores[(scores.model == model) & (scores.seed == 0)]
+            assert np.allclose(brief[brief.model == model][name], full[name])
+
+
 def test_out_of_gamut_is_counted_before_correction(split):
     row = evaluate({"oracle": Oracle(400).fit(split.photos)}, [split]).iloc[0]
     assert row.out_of_gamut_pct == 100

@@ -56,9 +56,13 @@ def test_each_mistake_is_found_where_it_was_made():
     assert at_risk.tolist() == wrong.tolist() == [[True, False, False, False]]
     at_risk, wrong = mistake_masks("shadows", true, predicted)
     assert at_risk.tolist() == wrong.tolist() == [[False, False, True, False]]
+    night_sky = np.array([[[10.0, 5, -15]]])
+    assert not mistake_masks("shadows", night_sky, 0 * night_sky)[0].any()  # dark, but no shadow
     at_risk, wrong = mistake_masks("blue spread", true, predicted[:, ::-1])
     assert at_risk.tolist() == [[True, True, True, False]]
     assert wrong.tolist() == [[True, False, False, False]]
+    cyan_sky = np.array([[[70.0, -20, -10]]])
+    assert not mistake_masks("blue spread", cyan_sky, true[:, 3:])[0].any()
     with pytest.raises(ValueError, match="unknown mistake 'brown'.*blue spread"):
         mistake_masks("brown", true, predicted)
 

@@ -1,7 +1,5 @@
 """Drawing functions return what they drew, neither show nor save, and refuse what they can't draw."""
 
-import itertools
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from colorlib import paths, plots
+from colorlib import plots
 from colorlib.color import rgb_to_lab
 
 
@@ -167,13 +165,7 @@ def board(points: dict[str, tuple[float, float]]) -> pd.DataFrame:
 
 ENDS = (("low", -1), ("high", 1))
 FAR_APART = {"gray": (-40, 0), "cnn": (-20, 1.5), "unet": (-12, 2.5), "random_photo": (3, -2)}
-CROWDED = {f"model_{i}": (-20 + 0.8 * (i % 3), 1 + 0.05 * (i // 3)) for i in range(7)}
-
-
-def label_boxes(ax: Axes) -> dict:
-    """Where labels are, in pixels, as they are drawn."""
-    ax.figure.canvas.draw()
-    return {text.get_text(): text.get_window_extent() for text in ax.texts}
+CROWDED = {f"model_{i}": (-20 + 0.8 * (i % 3), 1 + 0.05 * (i // 3)) for i in range(11)}
 
 
 def test_every_model_is_a_point_in_its_place_with_its_intervals():
@@ -181,48 +173,41 @@ def test_every_model_is_a_point_in_its_place_with_its_intervals():
     _, ax = plt.subplots()
     assert plots.skill_against_colorfulness(rows, ax) is ax
     lines = ax.get_lines()[2:]  # the first two are the axes
-    points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in lines if line.get_marker() == "o"]
-    assert points == list(FAR_APART.values())
-    bars = {(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in lines if line.get_marker() != "o"}
+    points = {
+        line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in lines if len(line.get_xdata()) == 1
+    }
+    assert points == FAR_APART
+    bars = {(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in lines if len(line.get_xdata()) == 2}
     horizontal = {((x - 3, x + 3), (y, y)) for x, y in FAR_APART.values()}
     assert bars == horizontal | {((x, x), (y - 0.5, y + 0.5)) for x, y in FAR_APART.values()}
     assert "dull" in ax.get_xlabel() and "gray" in ax.get_ylabel()
 
 
-def test_labels_stand_beside_their_own_points_in_their_colors():
+def test_no_two_models_look_the_same_and_the_legend_beside_the_axes_names_all():
+    figure, ax = plt.subplots()
+    plots.skill_against_colorfulness(board(CROWDED), ax)
+    figure.canvas.draw()
+    points = [line for line in ax.get_lines() if line.get_label() in CROWDED]
+    assert len({line.get_color() for line in points}) == len({line.get_marker() for line in points}) == len(CROWDED)
+    assert {line.get_markerfacecolor() for line in points} == {"none"}  # so that none hides another
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(CROWDED)
+    assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1
     _, ax = plt.subplots()
-    plots.skill_against_colorfulness(board(FAR_APART), ax)
-    boxes, points = label_boxes(ax), ax.transData.transform(list(FAR_APART.values()))
-    colors = [line.get_color() for line in ax.get_lines() if line.get_marker() == "o"]
-    assert [text.get_text() for text in ax.texts] == list(FAR_APART)
-    assert [text.get_color() for text in ax.texts] == colors and len(set(colors)) == 4
-    for box, point in zip(boxes.values(), points):
-        middle = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
-        assert np.linalg.norm(points - middle, axis=1).argmin() == (points == point).all(axis=1).argmax()
+    assert plots.skill_against_colorfulness(board(CROWDED), ax, legend=False).get_legend() is None
 
 
-REPORT = pd.read_csv(paths.FIGURES / "tables" / "leaderboard.csv")
-BOARDS = {"far apart": board(FAR_APART), "crowded": board(CROWDED)} | dict(tuple(REPORT.groupby("split")))
-
-
-@pytest.mark.parametrize("name", BOARDS)
-def test_labels_hide_neither_each_other_nor_a_point(name):
-    rows = BOARDS[name]
-    _, ax = plt.subplots(figsize=(plots.WIDTH, 4.2))
-    plots.skill_against_colorfulness(rows, ax)
-    boxes, places = label_boxes(ax), ax.transData.transform(rows[["colorfulness_gap", "skill_db"]])
-    assert list(boxes) == rows.model.tolist()
-    for (name, box), (other, other_box) in itertools.combinations(boxes.items(), 2):
-        assert not box.overlaps(other_box), f"{name} and {other}"
-    for name, box in boxes.items():
-        assert not [point for point in places if box.contains(*point)], name
-
-
-def test_labels_do_overlap_where_there_is_no_room():
-    """So the test above can fail."""
-    _, ax = plt.subplots(figsize=(2, 1.5))
-    plots.skill_against_colorfulness(REPORT[REPORT.split == "test"], ax)
-    assert any(box.overlaps(other) for box, other in itertools.combinations(label_boxes(ax).values(), 2))
+def test_intervals_have_a_line_for_each_model_from_top_to_bottom():
+    rows = board(FAR_APART)
+    _, ax = plt.subplots()
+    assert plots.intervals(rows, "skill_db", ax, reference=1.0) is ax
+    points = next(line for line in ax.get_lines() if line.get_marker() == "o")
+    assert points.get_xdata().tolist() == rows.skill_db.tolist() and points.get_ydata().tolist() == [0, 1, 2, 3]
+    (bars,) = ax.collections
+    ends = [segment[:, 0].tolist() for segment in bars.get_segments()]
+    assert ends == [[y - 0.5, y + 0.5] for _, y in FAR_APART.values()]
+    assert ax.get_lines()[0].get_xdata() == [1.0, 1.0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(FAR_APART)
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first model is on top
 
 
 def test_a_confusion_matrix_says_its_shares_in_percent():
@@ -235,10 +220,10 @@ def test_a_confusion_matrix_says_its_shares_in_percent():
     assert plots.confusion_matrix(shares, ax) is ax
     said = {text.get_position(): text for text in ax.texts}  # by column and row; shares that round to 0 are not said
     assert {place: text.get_text() for place, text in said.items()} == {
-        (0, 0): "100%",
-        (0, 1): "25%",
-        (1, 1): "74%",
-        (2, 1): "1%",
+        (0, 0): "100",
+        (0, 1): "25",
+        (1, 1): "74",
+        (2, 1): "1",
     }
     assert [said[place].get_color() for place in ((0, 0), (0, 1), (1, 1))] == ["white", "black", "white"]
     for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
@@ -252,6 +237,7 @@ def test_an_error_map_ends_at_its_limit():
     _, ax = plt.subplots()
     image = plots.error_map(errors, ax, "unet")
     assert list(ax.images) == [image] and image.get_clim() == (0, 40) and ax.get_title() == "unet" and not ax.axison
+    assert [text.get_text() for text in ax.texts] == ["35.0"]  # the mean
     black, dark, light, beyond = image.to_rgba(errors).reshape(4, 4)[:, :3]
     assert black.max() < 0.02 and light.min() > 0.5 and np.array_equal(light, beyond)
     assert black.sum() < dark.sum() < light.sum()

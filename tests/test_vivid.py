@@ -115,6 +115,21 @@ def test_a_gain_scales_the_predicted_colors(photos, plain):
     assert np.abs(plain.predict_ab(gray)).max() > 0.1
 
 
+def test_a_model_that_remembers_runs_its_network_once_for_each_photo(photos, plain):
+    model = copy.copy(plain).remember()
+    calls, session = [], model._session
+    model._session = lambda values: calls.append(values) or session(values)
+    stronger = copy.copy(model)  # as the report's notebook 9 makes them
+    stronger.gain_ = 2 * plain.gain_
+    for photo in (photos[0], photos[1], photos[0]):
+        gray = to_gray(photo)
+        np.testing.assert_array_equal(model.predict_ab(gray), plain.predict_ab(gray))
+        np.testing.assert_allclose(stronger.predict_ab(gray), 2 * plain.predict_ab(gray), atol=1e-4)
+    assert len(calls) == 2 and plain._remembered is None
+    model._set_graph(model._graph, model.parameters)
+    assert model._remembered == {}, "another network must not get the former one's outputs"
+
+
 def test_photos_kept_aside_do_not_scale_what_the_temperature_or_the_adversary_decides(classes, adversarial, photos):
     for model in (classes, adversarial):
         model.calibrate(photos[:2])

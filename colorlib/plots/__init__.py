@@ -1,9 +1,9 @@
 """Drawing on given Axes: every function returns what it drew, and neither shows nor saves."""
 
 from .curves import learning_curves
-from .images import WIDTH, photo_grid, show_image, snapshot_strip, triptych, use_style, value_grid
+from .images import WIDTH, image_axes, photo_grid, show_image, snapshot_strip, triptych, use_style, value_grid
 from .lab import ab_colormap, channel_images, gamut_slice
-from .scores import confusion_matrix, error_map, skill_against_colorfulness
+from .scores import confusion_matrix, error_map, intervals, skill_against_colorfulness
 
 __all__ = [
     "WIDTH",
@@ -12,6 +12,8 @@ __all__ = [
     "confusion_matrix",
     "error_map",
     "gamut_slice",
+    "image_axes",
+    "intervals",
     "learning_curves",
     "photo_grid",
     "show_image",

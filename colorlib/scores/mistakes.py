@@ -23,9 +23,9 @@ HUES = {
 }
 #: Name of a mistake → pixels that can have it; what makes it one.
 MISTAKES = {
-    "blue spread": "pixels that are not blue; colored blue",
+    "blue spread": "pixels that are neither blue nor cyan; colored blue",
     "green clouds": "bright pixels (L* ≥ 75) of little color (chroma < 10); colored green",
-    "shadows": "dark pixels (L* < 25); a,b off by more than 10",
+    "shadows": "dark pixels (L* < 25) of little color (chroma < 10); a,b off by more than 10",
 }
 _CLASSES = ("gray", *HUES)
 
@@ -92,13 +92,15 @@ def mistake_masks(name: str, lab_true: np.ndarray, lab_predicted: np.ndarray) ->
     """
     lightness, true, predicted = lab_true[..., 0], lab_true[..., 1:], lab_predicted[..., 1:]
     if name == "blue spread":
-        at_risk = hue_classes(true) != _CLASSES.index("blue")
+        # A cyan sky that is painted blue is a wrong shade, not blue where none belongs.
+        at_risk = ~np.isin(hue_classes(true), [_CLASSES.index("blue"), _CLASSES.index("cyan")])
         return at_risk, at_risk & (hue_classes(predicted) == _CLASSES.index("blue"))
+    pale = np.linalg.norm(true, axis=-1) < 10
     if name == "green clouds":
-        at_risk = (lightness >= 75) & (np.linalg.norm(true, axis=-1) < 10)
+        at_risk = (lightness >= 75) & pale
         return at_risk, at_risk & (hue_classes(predicted) == _CLASSES.index("green"))
     if name == "shadows":
-        at_risk = lightness < 25
+        at_risk = (lightness < 25) & pale  # so that a night sky, which is dark but blue, is none
         return at_risk, at_risk & (ab_error(true, predicted) > 10)
     raise ValueError(f"unknown mistake {name!r}: use one of {', '.join(MISTAKES)}")
 
