@@ -228,3 +228,9 @@ def test_rows_are_added_to_another_notebooks_table_once(build):
         second.extend_table("bord", whole, "model")
     with pytest.raises(ValueError, match="model, points don't fit (into )?the table 'board', which has model, score"):
         second.extend_table("board", pd.DataFrame({"model": ["c"], "points": [1]}), "model")
+
+
+def test_points_are_text_without_markup_of_their_own(run):
+    data = run.show_points("L* falls by -1.5 in 03_linear", "", "two")._repr_mimebundle_()
+    assert data["text/markdown"] == "- L\\* falls by −1.5 in 03\\_linear\n- two"
+    assert data["text/plain"] == "- L* falls by −1.5 in 03_linear\n- two"

@@ -19,6 +19,7 @@ import numpy as np
 from .. import paths
 from ..photos import list_photos, load_photos, usable_collection
 from ._figures import Drawing, render
+from ._text import Points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,6 +180,10 @@ class Run:
             former.unlink()
         paths.write_whole(self._figures / f"{name}{shown.suffix}", shown.content)
         return shown
+
+    def show_points(self, *points: str) -> Points:
+        """Return sentences for a notebook to display as a list of text; empty ones are left out."""
+        return Points(points)
 
     def model_path(self, name: str, suffix: str) -> Path:
         """Return the path of a fitted model that later notebooks load."""
