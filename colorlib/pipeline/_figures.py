@@ -58,6 +58,8 @@ def render(figure: "Figure", alt: str, exact_colors: bool) -> Drawing:
     if is_picture:
         figure.savefig(file, format="png", bbox_inches="tight", facecolor="white", dpi=PICTURE_DPI)
     else:
-        figure.savefig(file, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
+        figure.savefig(
+            file, format="svg", bbox_inches="tight", transparent=True, dpi=PICTURE_DPI, metadata={"Date": None}
+        )
     plt.close(figure)
     return Picture(file.getvalue(), alt) if is_picture else Drawing(file.getvalue(), alt)
