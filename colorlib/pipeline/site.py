@@ -14,6 +14,7 @@ from .color_page import write_color_page
 from .ledger import read_ledger
 from .notebooks import read_notebook, read_notebooks, with_outputs, write_notebook
 from .packages import package_versions
+from .printed import write_printed
 
 __all__ = ["build_site"]
 
@@ -77,6 +78,7 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
         )
     if (page := source / "page").is_dir():  # replaces color-your-photo.md, which Sphinx needs to link to the page
         shutil.copytree(page, part, dirs_exist_ok=True)
+    write_printed(part)
     state.unlink(missing_ok=True)
     shutil.rmtree(site, ignore_errors=True)
     part.rename(site)
