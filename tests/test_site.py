@@ -165,6 +165,33 @@ def test_making_it_again_executes_nothing(site):
     assert done.returncode == 0 and " done in " not in done.stdout
 
 
+def committed_solutions() -> list[Path]:
+    return sorted((paths.NOTEBOOKS / "solutions").glob("*.ipynb"))
+
+
+@pytest.mark.slow
+def test_solutions_are_folded_and_linked_from_their_notebooks(site, pages):
+    for file in committed_solutions():
+        page = site / "notebooks" / "solutions" / f"{file.stem}.html"
+        html = page.read_text("utf-8")
+        exercises = re.findall(r"<h2>Exercise \d", html)
+        assert exercises and html.count('<details class="solution">') == len(exercises), file
+        notebook = site / "notebooks" / f"{file.stem.removesuffix('_solutions')}.html"
+        assert f"solutions/{page.name}" in pages[notebook].links
+
+
+@pytest.mark.parametrize("file", committed_solutions(), ids=lambda file: file.stem)
+def test_every_exercise_has_its_solution_which_was_executed(file):
+    notebook = json.loads((paths.NOTEBOOKS / f"{file.stem.removesuffix('_solutions')}.ipynb").read_text("utf-8"))
+    asked = re.findall(r"^(\d)\. ", "".join(notebook["cells"][-1]["source"]), re.M)
+    cells = json.loads(file.read_text("utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    assert re.findall(r"^## Exercise (\d)$", text, re.M) == asked
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not [output for cell in code for output in cell["outputs"] if output.get("name") == "stderr"]
+
+
 def committed_notebooks() -> list[Path]:
     return sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 

@@ -48,8 +48,22 @@ class Picture(Drawing):
         return file.getvalue()
 
 
-def render(figure: "Figure", alt: str, exact_colors: bool) -> Drawing:
-    """Draw a figure and close it; see `colorlib.pipeline.Run.record_figure`."""
+def show_figure(figure: "Figure", alt: str, exact_colors: bool = False) -> Drawing:
+    """Draw a figure with an alternative text and close it; see `colorlib.pipeline.Run.record_figure`.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What the figure shows, in a sentence, for readers who can't see it.
+    exact_colors : bool
+        Whether colors in it stand for themselves though none of it is an image.
+
+    Returns
+    -------
+    object
+        What a notebook displays.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.image import AxesImage
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import paths
 from ..photos import list_photos, load_photos, usable_collection
-from ._figures import Drawing, render
+from ._figures import Drawing, show_figure
 from ._text import Points
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Run:
         if not alt.strip():
             raise ValueError(f"figure {name!r} has no alternative text: say in a sentence what it shows")
         self._enter("figures", name, {"alt": alt})
-        shown = render(figure, alt, exact_colors)
+        shown = show_figure(figure, alt, exact_colors)
         for former in self._figures.glob(f"{name}.*"):
             former.unlink()
         paths.write_whole(self._figures / f"{name}{shown.suffix}", shown.content)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import paths
@@ -109,10 +110,18 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
             raise RuntimeError(f"notebook {name} has not been executed: run `make report` first")
         merged = with_outputs(notebook, read_notebook(file))
         write_notebook(source / "downloads" / file.name, merged)
-        write_notebook(source / "notebooks" / file.name, _as_page(merged, name, costs.get(name)))
+        solutions = paths.NOTEBOOKS / "solutions" / f"{name}_solutions.ipynb"
+        if solutions.is_file():
+            solved = read_notebook(solutions)
+            write_notebook(source / "downloads" / solutions.name, solved)
+            folded = _as_page(solved, solutions.stem, "../../downloads")
+            write_notebook(source / "notebooks" / "solutions" / solutions.name, folded)
+        end = [f"[Solutions to these exercises](solutions/{solutions.name})."] if solutions.is_file() else []
+        shown = _as_page(merged, name, "../downloads", _told(costs.get(name)), end)
+        write_notebook(source / "notebooks" / file.name, shown)
 
 
-def _as_page(notebook: dict, name: str, cost: dict | None) -> dict:
+def _as_page(notebook: dict, name: str, downloads: str, told: str = "", end: Sequence[str] = ()) -> dict:
     """Return a notebook as the site shows it: pictures with alternative texts; what it took, and where to get it."""
     cells = []
     for cell in notebook["cells"]:
@@ -121,8 +130,9 @@ def _as_page(notebook: dict, name: str, cost: dict | None) -> dict:
         if any(alts):
             cell = cell | {"metadata": cell["metadata"] | {"mystnb": {"image": {"alt": next(filter(None, alts))}}}}
         cells.append(cell)
-    link = f"[Download this notebook](path:../downloads/{name}.ipynb) to run and change it.{_told(cost)}"
+    link = f"[Download this notebook](path:{downloads}/{name}.ipynb) to run and change it.{told}"
     cells.insert(1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link})
+    cells += [{"cell_type": "markdown", "id": "end", "metadata": {}, "source": text} for text in end]
     return notebook | {"cells": cells}
 
 
