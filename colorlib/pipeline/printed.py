@@ -17,6 +17,7 @@ PRINTED = (
     "any_resolution",
     "more_photos",
     "vivid_colors",
+    "hints",
     "conclusion",
     "models",
     "glossary",
