@@ -23,7 +23,7 @@ endif
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help report site test check lint format lab data weights wheel bench fuzz publish clean
+.PHONY: help report site pdf test check lint format lab data weights wheel bench fuzz publish clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -34,6 +34,9 @@ report: $(SETUP)  ## Make every figure, table and number again, and the site (PR
 
 site: $(SETUP)  ## Build the site from what is committed, executing nothing
 	@$(PYTHON) -m colorlib site
+
+pdf: site  ## Print the chapters of that site into build/report.pdf, with Chromium
+	@$(PYTHON) tools/pdf.py
 
 test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
 	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests colorlib

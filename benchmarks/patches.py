@@ -253,6 +253,7 @@ def stored_curve() -> dict:
         "mse_peer": min(curve["mse"].values()),
         "mse_peer_last": curve["mse"][last],
         "mse_peer_last_epoch": int(last),
+        "mse_peer_after_50": curve["mse"]["50"],
         "peer_epochs_run": curve["epochs_run"],
         "default_tolerance_stops_after": curve["default_tolerance_stops_after"],
     }
@@ -292,7 +293,8 @@ def main() -> None:
     results["mlp_fit"] = case(
         ours,
         peer | {"seconds": epoch_seconds * PEER_EPOCHS},
-        f"MLPRegressor, batch 32, {PEER_EPOCHS} epochs: {LIVE_EPOCHS} live ones, extrapolated",
+        f"MLPRegressor, batch 32, {PEER_EPOCHS} epochs to our {MLP().epochs}: {LIVE_EPOCHS} live ones, extrapolated",
+        our_epochs=MLP().epochs,
         peer_epoch_seconds=round(epoch_seconds, 2),
         mse_ours=ours["result"],
         **stored_curve(),

@@ -7,6 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures"
 sys.path.insert(0, str(HERE))
+from ledger import shown_text  # noqa: E402  # it stands beside this file
 
 ABOUT = json.loads((FIGURES / "run.json").read_text("utf-8"))
 NUMBERS = json.loads((FIGURES / "numbers.json").read_text("utf-8"))
@@ -14,7 +15,7 @@ NUMBERS = json.loads((FIGURES / "numbers.json").read_text("utf-8"))
 project = "Colorizing grayscale photographs"
 copyright = "text and figures CC BY 4.0, code MIT, photographs under their own licenses"
 author = "the authors of colorlib"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "ledger", "mathml"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "fold", "ledger", "mathml"]
 exclude_patterns = ["downloads"]
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types in docstrings are words for readers, not all of them names
@@ -25,7 +26,7 @@ nb_execution_mode = "off"
 nb_ipywidgets_js = {}
 myst_enable_extensions = ["substitution", "dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
-myst_substitutions = {name: number["text"] for name, number in NUMBERS.items()} | {
+myst_substitutions = {name: shown_text(number["text"]) for name, number in NUMBERS.items()} | {
     "built_from": f"{ABOUT['photos']} photos of the collection `{ABOUT['collection']}`, profile `{ABOUT['profile']}`"
 }
 

@@ -1,5 +1,6 @@
 """The ledger: what a notebook records, how names are kept apart, and what a run starts from."""
 
+import base64
 import io
 import json
 
@@ -134,17 +135,39 @@ def test_figures_are_saved_closed_and_shown_with_their_alternative_text(run):
     before = plt.get_fignums()
     shown = run.record_figure("fig-line", make_figure(), alt="A line that rises")
     assert plt.get_fignums() == before
-    with Image.open(figures_of(run) / "fig-line.png") as image:
-        assert image.format == "PNG" and image.width > 150
     data, metadata = shown._repr_mimebundle_()
-    assert data["text/plain"] == "A line that rises" and metadata["image/jpeg"]["alt"] == "A line that rises"
-    import base64
-
-    assert Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"]))).format == "JPEG"
+    assert data["text/plain"] == "A line that rises" and metadata["image/svg+xml"]["alt"] == "A line that rises"
+    assert data["image/svg+xml"] == (figures_of(run) / "fig-line.svg").read_text("utf-8")
     assert read_ledger(figures_of(run))["figures"]["fig-line"] == {"alt": "A line that rises", "notebook": "01_first"}
     with pytest.raises(ValueError, match="'fig-other' has no alternative text"):
         run.record_figure("fig-other", make_figure(), alt=" ")
     plt.close("all")
+
+
+def test_pixels_are_saved_as_a_picture_of_twice_the_size_that_is_shown(run):
+    figure = make_figure()
+    figure.axes[0].imshow(np.eye(4), aspect="auto")
+    shown = run.record_figure("fig-pixels", figure, alt="A diagonal of pixels")
+    data, metadata = shown._repr_mimebundle_()
+    assert metadata["image/jpeg"]["alt"] == "A diagonal of pixels"
+    with (
+        Image.open(figures_of(run) / "fig-pixels.jpg") as saved,
+        Image.open(io.BytesIO(base64.b64decode(data["image/jpeg"]))) as small,
+    ):
+        assert (saved.format, small.format) == ("JPEG", "JPEG")
+        assert saved.width > 300 and abs(saved.width - 2 * small.width) <= 1
+    run.record_figure("fig-pixels", make_figure(), alt="A line")
+    assert [file.name for file in figures_of(run).glob("fig-pixels.*")] == ["fig-pixels.svg"]
+
+
+def test_a_drawing_whose_colors_stand_for_themselves_is_a_picture(run):
+    run.record_figure("fig-colors", make_figure(), alt="A line in a color that matters", exact_colors=True)
+    assert [file.name for file in figures_of(run).glob("fig-colors.*")] == ["fig-colors.jpg"]
+
+
+def test_the_same_drawing_is_the_same_file(run):
+    first, second = (run.record_figure("fig-line", make_figure(), alt="A line").content for _ in range(2))
+    assert first == second
 
 
 def test_names_are_unique_over_notebooks(run):
@@ -171,7 +194,7 @@ def test_starting_again_forgets_only_what_this_notebook_made(run):
         "figures": {"fig-other": {"alt": "Another line", "notebook": "02_second"}},
     }
     assert sorted(path.name for path in figures_of(run).rglob("*") if path.is_file()) == [
-        "fig-other.png",
+        "fig-other.svg",
         "numbers.json",
         "sources.json",
     ]
@@ -205,3 +228,9 @@ def test_rows_are_added_to_another_notebooks_table_once(build):
         second.extend_table("bord", whole, "model")
     with pytest.raises(ValueError, match="model, points don't fit (into )?the table 'board', which has model, score"):
         second.extend_table("board", pd.DataFrame({"model": ["c"], "points": [1]}), "model")
+
+
+def test_points_are_text_without_markup_of_their_own(run):
+    data = run.show_points("L* falls by -1.5 in 03_linear", "", "two")._repr_mimebundle_()
+    assert data["text/markdown"] == "- L\\* falls by −1.5 in 03\\_linear\n- two"
+    assert data["text/plain"] == "- L* falls by −1.5 in 03_linear\n- two"

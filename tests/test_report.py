@@ -172,7 +172,7 @@ def test_a_full_run_on_the_default_collection_refreshes_the_figures_and_can_be_p
     (figures / "fig-stale.png").write_bytes(b"of a former run")
     assert executed(run_colorlib("report", root=project)) == ["01_first", "02_second"]
     made = sorted(file.name for file in figures.iterdir())
-    assert made == ["fig-line.png", "numbers.json", "run.json", "sources.json", "tables"]
+    assert made == ["fig-line.svg", "numbers.json", "run.json", "sources.json", "tables", "times.json"]
     assert run_colorlib("publish", root=project).returncode == 0
     assert '"execution_count": 2' in (project / "notebooks" / "01_first.ipynb").read_text("utf-8")
     assert run_colorlib("site", root=project).returncode == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from site_browser import SCHEMES, SIZES, Reader
 
 from colorlib import paths
 from colorlib.pipeline import read_ledger
@@ -16,6 +17,9 @@ from conftest import run_colorlib
 LOADED = ("src", "srcset", "poster", "data")
 LOADED_HREF = ("link", "use", "image")
 WRITE_UP = sorted(paths.REPORT.glob("*.md"))
+#: Pages that are looked at in a browser: those with the most formulas, tables and figures.
+READ = ["index.html", "data.html", "evaluating.html", "training.html", "assessing.html"]
+READ += [f"notebooks/{name}.html" for name in ("02_lab_theory", "03_linear_regression", "04_mlp", "06_evaluation")]
 
 
 class Page(HTMLParser):
@@ -113,7 +117,7 @@ def test_no_substitution_is_left_and_the_front_page_says_what_it_was_built_from(
 def test_every_figure_of_the_write_up_links_to_its_notebook(site):
     ledger = read_ledger(site.parent / "figures")
     text = "".join(file.read_text("utf-8") for file in WRITE_UP)
-    shown = set(re.findall(r"\{figure\} figures/(fig-[\w-]+)\.png", text))
+    shown = set(re.findall(r"\{figure\} figures/(fig-[\w-]+)\.", text))
     assert shown and shown <= set(ledger["figures"])
     html = "".join(file.read_text("utf-8") for file in site.glob("*.html"))
     assert html.count("Made by notebook <a ") >= len(shown)
@@ -125,10 +129,67 @@ def test_names_in_the_ledger_are_unique(site):
     assert len(names) == len(set(names))
 
 
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    reader = Reader(tmp_path_factory.mktemp("browser"))
+    yield reader
+    reader.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_nothing_is_cut_shredded_or_scrolled_sideways_in_a_browser(site, reader, size, scheme):
+    for file in READ:
+        assert reader.faults(site / file, size, scheme) == [], file
+        behind, contrast = reader.contrast()
+        assert contrast > 7 and (behind > 0.9 if scheme == "light" else behind < 0.05), file
+
+
+@pytest.mark.slow
+def test_the_browser_finds_what_is_wrong(tmp_path, reader):
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<article><div class='math' style='width: 5px'><math style='display: block'><mi>a</mi><mi>b</mi></math></div>"
+        "<img src='none.png'><table style='width: 3000px'><tr><td>1</td></tr></table></article>",
+        "utf-8",
+    )
+    found = reader.faults(page, "telephone", "light")
+    starts = ("the page is", "a formula is", "no alternative text", "not loaded", "cut: TABLE")
+    assert [start for start in starts if not any(fault.startswith(start) for fault in found)] == []
+
+
 @pytest.mark.slow
 def test_making_it_again_executes_nothing(site):
     done = run_colorlib("report", "--profile", "smoke")
     assert done.returncode == 0 and " done in " not in done.stdout
+
+
+def committed_solutions() -> list[Path]:
+    return sorted((paths.NOTEBOOKS / "solutions").glob("*.ipynb"))
+
+
+@pytest.mark.slow
+def test_solutions_are_folded_and_linked_from_their_notebooks(site, pages):
+    for file in committed_solutions():
+        page = site / "notebooks" / "solutions" / f"{file.stem}.html"
+        html = page.read_text("utf-8")
+        exercises = re.findall(r"<h2>Exercise \d", html)
+        assert exercises and html.count('<details class="solution">') == len(exercises), file
+        notebook = site / "notebooks" / f"{file.stem.removesuffix('_solutions')}.html"
+        assert f"solutions/{page.name}" in pages[notebook].links
+
+
+@pytest.mark.parametrize("file", committed_solutions(), ids=lambda file: file.stem)
+def test_every_exercise_has_its_solution_which_was_executed(file):
+    notebook = json.loads((paths.NOTEBOOKS / f"{file.stem.removesuffix('_solutions')}.ipynb").read_text("utf-8"))
+    asked = re.findall(r"^(\d)\. ", "".join(notebook["cells"][-1]["source"]), re.M)
+    cells = json.loads(file.read_text("utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    assert re.findall(r"^## Exercise (\d)$", text, re.M) == asked
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not [output for cell in code for output in cell["outputs"] if output.get("name") == "stderr"]
 
 
 def committed_notebooks() -> list[Path]:
@@ -150,8 +211,8 @@ def test_committed_figures_are_those_of_the_committed_notebooks():
     assert {entry["notebook"] for entries in ledger.values() for entry in entries.values()} == {
         file.stem for file in committed_notebooks()
     }
-    assert {file.stem for file in paths.FIGURES.glob("*.png")} == set(ledger["figures"])
+    assert {file.stem for file in paths.FIGURES.glob("fig-*")} == set(ledger["figures"])
     assert {file.stem for file in (paths.FIGURES / "tables").glob("*.csv")} == set(ledger["tables"])
-    assert max(file.stat().st_size for file in paths.FIGURES.glob("*.png")) < 1_500_000
+    assert max(file.stat().st_size for file in paths.FIGURES.glob("fig-*")) < 1_500_000
     about = json.loads((paths.FIGURES / "run.json").read_text("utf-8"))
     assert (about["profile"], about["collection"], about["notice"]) == ("full", "unsplash36", "")

@@ -1,5 +1,6 @@
 """The write-up: no result typed by hand, every figure described, every name one that a notebook records."""
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -72,3 +73,48 @@ def test_every_work_in_the_references_is_cited():
     texts = "".join(chapter.read_text("utf-8") for chapter in CHAPTERS)
     uncited = [label for label in re.findall(r"^\((.+?)\)=$", references, re.M) if f"(#{label})" not in texts]
     assert not uncited, f"in the references, though no chapter cites it: {uncited}"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The module of the site that shows numbers."""
+    monkeypatch.syspath_prepend(str(ROOT / "report"))
+    return importlib.import_module("ledger")
+
+
+@pytest.mark.parametrize(
+    "column, expected",
+    [
+        (["0.00028", "0.00066", "0.00342"], ["0.00028", "0.00066", "0.00342"]),  # errors that are all small
+        (["0.0351", "0.245"], ["0.0351", "0.2450"]),
+        (["20.328899", "3.8926"], ["20.33", "3.893"]),
+        (["-3.7089", "0.0023"], ["−3.709", "0.002"]),
+        (["9363600", "12"], ["9,363,600", "12"]),
+        (["nan", "1.5"], ["–", "1.5"]),
+        (["3840.0", "0.4"], ["3,840", "0.4"]),
+    ],
+)
+def test_numbers_of_a_table_keep_what_tells_them_apart(shown, column, expected):
+    decimals = max(map(shown.decimals_of, column))
+    largest = max(abs(float(text)) for text in column if text != "nan")
+    assert [shown.shown_number(text, decimals, largest) for text in column] == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("-0.001", "−0.001"),
+        ("ΔE -0.05 in a,b", "ΔE −0.05 in a,b"),
+        ("4e-14", "4 × 10⁻¹⁴"),
+        ("1.5e+06", "1.5 × 10⁶"),
+        ("16-32-64", "16-32-64"),
+        ("CC0-1.0", "CC0-1.0"),
+        ("2010-2020", "2010-2020"),
+        ("cnn_early", "CNN, stopped early"),
+        ("mlp, cnn", "perceptron, CNN"),
+        ("unet_gan, cnn", "U-Net, adversarial; CNN"),
+        ("the cnn", "the cnn"),
+    ],
+)
+def test_texts_have_minus_signs_powers_and_words(shown, text, expected):
+    assert shown.shown_text(text) == expected

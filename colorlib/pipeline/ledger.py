@@ -4,7 +4,6 @@ A notebook starts a `Run`, which knows the profile's settings, the photos and th
 under names that are unique over the whole report.
 """
 
-import io
 import json
 import math
 import os
@@ -19,6 +18,8 @@ import numpy as np
 
 from .. import paths
 from ..photos import list_photos, load_photos, usable_collection
+from ._figures import Drawing, show_figure
+from ._text import Points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,8 +154,8 @@ class Run:
         paths.write_whole(file, whole.to_csv(index=False).encode())
         return whole
 
-    def record_figure(self, name: str, figure: "Figure", alt: str) -> "_Picture":
-        """Record a figure as ``NAME.png``, and close it.
+    def record_figure(self, name: str, figure: "Figure", alt: str, exact_colors: bool = False) -> "Drawing":
+        """Record a figure and close it: as ``NAME.svg``, or, if it shows pixels, as ``NAME.jpg``.
 
         Parameters
         ----------
@@ -162,26 +163,27 @@ class Run:
         figure : matplotlib.figure.Figure
         alt : str
             What the figure shows, in a sentence, for readers who can't see it.
+        exact_colors : bool
+            Whether colors in it stand for themselves though none of it is an image. Other drawings are lines and
+            letters, which the site inverts where its pages are dark.
 
         Returns
         -------
         object
-            What the notebook displays: a JPEG of the figure, smaller than the PNG, with its alternative text.
+            What the notebook displays: the drawing, or the picture at half its size, with its alternative text.
         """
-        import matplotlib.pyplot as plt
-        from PIL import Image
-
         if not alt.strip():
             raise ValueError(f"figure {name!r} has no alternative text: say in a sentence what it shows")
         self._enter("figures", name, {"alt": alt})
-        drawn, png, jpeg = io.BytesIO(), io.BytesIO(), io.BytesIO()
-        figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
-        plt.close(figure)
-        picture = Image.open(drawn).convert("RGB")  # without matplotlib's unused alpha channel
-        picture.save(png, "PNG", optimize=True)
-        picture.save(jpeg, "JPEG", quality=85)
-        paths.write_whole(self._figures / f"{name}.png", png.getvalue())
-        return _Picture(jpeg.getvalue(), alt)
+        shown = show_figure(figure, alt, exact_colors)
+        for former in self._figures.glob(f"{name}.*"):
+            former.unlink()
+        paths.write_whole(self._figures / f"{name}{shown.suffix}", shown.content)
+        return shown
+
+    def show_points(self, *points: str) -> Points:
+        """Return sentences for a notebook to display as a list of text; empty ones are left out."""
+        return Points(points)
 
     def model_path(self, name: str, suffix: str) -> Path:
         """Return the path of a fitted model that later notebooks load."""
@@ -196,7 +198,8 @@ class Run:
             for name in [name for name, entry in entries.items() if entry["notebook"] == self.notebook]:
                 del entries[name]
                 if kind == "figures":
-                    (self._figures / f"{name}.png").unlink(missing_ok=True)
+                    for file in self._figures.glob(f"{name}.*"):
+                        file.unlink()
                 if kind == "tables":
                     (self._figures / "tables" / f"{name}.csv").unlink(missing_ok=True)
         self._write(ledger)
@@ -217,19 +220,6 @@ class Run:
         for file, content in (("numbers.json", dict(sorted(numbers.items()))), ("sources.json", sources)):
             text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             paths.write_whole(self._figures / file, text.encode())
-
-
-class _Picture:
-    """A JPEG that Jupyter displays with an alternative text."""
-
-    def __init__(self, jpeg: bytes, alt: str):
-        self._jpeg, self._alt = jpeg, alt
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        import base64
-
-        data = {"image/jpeg": base64.b64encode(self._jpeg).decode(), "text/plain": self._alt}
-        return data, {"image/jpeg": {"alt": self._alt}}
 
 
 def start_run(notebook: str, profile: str | None = None, collection: str | None = None, seed: int = 0) -> Run:

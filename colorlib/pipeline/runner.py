@@ -67,8 +67,9 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
             write_notebook(target, with_outputs(notebooks[name], read_notebook(target)))
             print(f"{name}  up to date")
         else:
-            seconds = _execute(name, target, profile, collection, record.get("cell_seconds", []))
+            seconds, megabytes = _execute(name, target, profile, collection, record.get("cell_seconds", []))
             write_record(name, target, fingerprints[name], seconds)
+            _write_cost(name, folder / "figures" / "times.json", sum(seconds), megabytes)
             executed.append(name)
     return executed
 
@@ -89,8 +90,10 @@ def _is_current(name: str, record: dict, fingerprints: dict[str, str], folder: P
     return record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder)
 
 
-def _execute(name: str, target: Path, profile: str, collection: str, previous: list[float]) -> list[float]:
-    """Execute one notebook into `target`, and return the seconds of each code cell."""
+def _execute(
+    name: str, target: Path, profile: str, collection: str, previous: list[float]
+) -> tuple[list[float], float | None]:
+    """Execute one notebook into `target`; return the seconds of each code cell, and the most memory in megabytes."""
     import papermill
 
     notebook = read_notebook(paths.NOTEBOOKS / f"{name}.ipynb")
@@ -110,7 +113,7 @@ def _execute(name: str, target: Path, profile: str, collection: str, previous: l
                 {"profile": profile, "collection": collection},
                 cwd=paths.NOTEBOOKS,
                 kernel_name="python3",
-                kernel_manager_class=_kernel_manager_class(),
+                kernel_manager_class=_kernel_manager_class(status),
                 progress_bar=False,
                 execution_timeout=CELL_SECONDS,
                 on_cell_execute=status.cell_starts,
@@ -123,7 +126,14 @@ def _execute(name: str, target: Path, profile: str, collection: str, previous: l
         raise NotebookError(_describe(error, name, status, failed)) from error
     finally:  # also when interrupted
         part.unlink(missing_ok=True)
-    return status.cell_seconds
+    return status.cell_seconds, status.megabytes
+
+
+def _write_cost(name: str, file: Path, seconds: float, megabytes: float | None) -> None:
+    """Note what a notebook took, for the site to say at its top."""
+    costs = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    costs[name] = {"seconds": round(seconds), "megabytes": megabytes and round(megabytes)}
+    paths.write_whole(file, (json.dumps(dict(sorted(costs.items())), indent=1) + "\n").encode())
 
 
 def _describe(error: Exception, name: str, status: "_Status", failed: Path) -> str:
@@ -144,8 +154,8 @@ def _shown(path: Path) -> Path:
     return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
 
 
-def _kernel_manager_class():
-    """Return a kernel manager that starts this very Python, whatever kernels are registered."""
+def _kernel_manager_class(status: "_Status") -> Any:
+    """Return a kernel manager that starts this very Python, whatever kernels are registered, and tells its number."""
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -156,6 +166,7 @@ def _kernel_manager_class():
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # it is one, wrapped
             """Let the kernel inherit the claim on the folder, so that another report waits for it in any case."""
             await super().start_kernel(close_fds=False, **options)
+            status.kernel = getattr(self.provisioner, "pid", None)
 
     return ThisPython
 
@@ -181,6 +192,8 @@ class _Status:
     def __init__(self, name: str, cells: int, previous: list[float]):
         self.name, self.cells, self.cell = name, cells, 0
         self.cell_seconds: list[float] = []
+        self.kernel: int | None = None
+        self.megabytes: float | None = None
         self._previous = previous if len(previous) == cells else []
         self._live = sys.stdout.isatty()
         self._done = threading.Event()
@@ -209,6 +222,7 @@ class _Status:
         """Note how long a cell took."""
         if not is_injected(cell):
             self.cell_seconds.append(round(time.monotonic() - self._cell_start, 2))
+            self.megabytes = _most_memory(self.kernel) or self.megabytes
 
     def _tick(self):
         while not self._done.wait(0.5):
@@ -228,6 +242,13 @@ class _Status:
         else:
             return ""
         return f", about {tqdm.format_interval(max(left, 0))} left"
+
+
+def _most_memory(process: int | None) -> float | None:
+    """Return the most memory that a process has had so far, in megabytes; None where the system doesn't tell."""
+    status = Path(f"/proc/{process}/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    return int(found[1]) * 1024 / 1e6 if found else None
 
 
 def _record_file(target: Path) -> Path:

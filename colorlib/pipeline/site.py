@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import paths
@@ -14,6 +15,7 @@ from .color_page import write_color_page
 from .ledger import read_ledger
 from .notebooks import read_notebook, read_notebooks, with_outputs, write_notebook
 from .packages import package_versions
+from .printed import write_printed
 
 __all__ = ["build_site"]
 
@@ -77,6 +79,7 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
         )
     if (page := source / "page").is_dir():  # replaces color-your-photo.md, which Sphinx needs to link to the page
         shutil.copytree(page, part, dirs_exist_ok=True)
+    write_printed(part)
     state.unlink(missing_ok=True)
     shutil.rmtree(site, ignore_errors=True)
     part.rename(site)
@@ -99,26 +102,48 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
     for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is
         shutil.copy(page, source / "extra" / "figures")
     write_color_page(source / "page")
+    times = figures / "times.json"
+    costs = json.loads(times.read_text("utf-8")) if times.is_file() else {}
     for name, notebook in read_notebooks().items():
         file = notebooks / f"{name}.ipynb"
         if not file.is_file():
             raise RuntimeError(f"notebook {name} has not been executed: run `make report` first")
         merged = with_outputs(notebook, read_notebook(file))
         write_notebook(source / "downloads" / file.name, merged)
-        write_notebook(source / "notebooks" / file.name, _as_page(merged, name))
+        solutions = paths.NOTEBOOKS / "solutions" / f"{name}_solutions.ipynb"
+        if solutions.is_file():
+            solved = read_notebook(solutions)
+            write_notebook(source / "downloads" / solutions.name, solved)
+            folded = _as_page(solved, solutions.stem, "../../downloads")
+            write_notebook(source / "notebooks" / "solutions" / solutions.name, folded)
+        end = [f"[Solutions to these exercises](solutions/{solutions.name})."] if solutions.is_file() else []
+        shown = _as_page(merged, name, "../downloads", _told(costs.get(name)), end)
+        write_notebook(source / "notebooks" / file.name, shown)
 
 
-def _as_page(notebook: dict, name: str) -> dict:
-    """Return a notebook as the site shows it: pictures with alternative texts, and a link to download the notebook."""
+def _as_page(notebook: dict, name: str, downloads: str, told: str = "", end: Sequence[str] = ()) -> dict:
+    """Return a notebook as the site shows it: pictures with alternative texts; what it took, and where to get it."""
     cells = []
     for cell in notebook["cells"]:
-        alts = [output.get("metadata", {}).get("image/jpeg", {}).get("alt") for output in cell.get("outputs", [])]
+        shown = [output.get("metadata", {}) for output in cell.get("outputs", [])]
+        alts = [about.get(kind, {}).get("alt") for about in shown for kind in ("image/jpeg", "image/svg+xml")]
         if any(alts):
             cell = cell | {"metadata": cell["metadata"] | {"mystnb": {"image": {"alt": next(filter(None, alts))}}}}
         cells.append(cell)
-    link = f"[Download this notebook](path:../downloads/{name}.ipynb) to run and change it."
+    link = f"[Download this notebook](path:{downloads}/{name}.ipynb) to run and change it.{told}"
     cells.insert(1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link})
+    cells += [{"cell_type": "markdown", "id": "end", "metadata": {}, "source": text} for text in end]
     return notebook | {"cells": cells}
+
+
+def _told(cost: dict | None) -> str:
+    """Say what a notebook took in the last run; nothing where that isn't known."""
+    if not cost:
+        return ""
+    minutes, seconds = divmod(cost["seconds"], 60)
+    time = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    memory = f" and up to {cost['megabytes'] / 1000:.1f} GB of memory" if cost["megabytes"] else ""
+    return f" When these pages were made, running it took {time}{memory}."
 
 
 def _hash_folder(folder: Path) -> str:

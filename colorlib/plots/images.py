@@ -34,7 +34,8 @@ def use_style() -> None:
             "legend.frameon": False,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "image.interpolation": "nearest",
+            "image.interpolation": "auto",  # smooth, but for pixels that are shown large
+            "svg.hashsalt": "colorlib",  # so that the same drawing is the same file
         }
     )
 
