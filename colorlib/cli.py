@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--notebooks", dest="names", nargs="+", metavar="NAME", help="execute only these, and build no site"
     )
+    command.add_argument("--times", action="store_true", help="only print what the last run took, cell by cell")
 
     add(
         "site",

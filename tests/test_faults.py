@@ -41,7 +41,16 @@ for name, path in {folders}.items():
     setattr(paths, name, Path(path))
 make_weights(Path("out"), **{settings})
 """
-TIMES = ("cell_seconds", "seconds", "waiting_share", "peak_megabytes")  # what differs from run to run
+TIMES = (
+    "cell_seconds",
+    "seconds",
+    "processor_seconds",
+    "megabytes",
+    "cells",
+    "gflops",
+    "waiting_share",
+    "peak_megabytes",
+)  # what differs from run to run
 CARD = ("out/README.md",)  # which tells them
 DOCTREES = ("bundled-smoke/doctrees",)  # Sphinx's own notes, in no order
 

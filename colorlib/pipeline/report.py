@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import paths
 from ..photos import COLLECTIONS, list_photos, missing_photos, usable_collection
+from .costs import matrix_gflops, read_costs, times_table
 from .ledger import DEFAULT_COLLECTIONS, PROFILES
 from .notebooks import read_notebooks
 from .packages import missing_packages
@@ -19,7 +20,9 @@ from .site import build_site
 __all__ = ["check", "make_report", "make_site", "publish"]
 
 
-def make_report(profile: str = "full", collection: str | None = None, names: list[str] | None = None) -> None:
+def make_report(
+    profile: str = "full", collection: str | None = None, names: list[str] | None = None, times: bool = False
+) -> None:
     """Execute the notebooks that changed, and build the site, in the run's own folder under ``build/``.
 
     A full run on the default collection also updates ``figures/``, whole or not at all. Where another report is working
@@ -32,6 +35,8 @@ def make_report(profile: str = "full", collection: str | None = None, names: lis
         As in `colorlib.photos.list_photos`; the profile's own by default.
     names : list of str, optional
         Execute only these notebooks, and build no site.
+    times : bool
+        Only print what the notebooks of the last run, and their cells, took.
 
     Raises
     ------
@@ -46,11 +51,14 @@ def make_report(profile: str = "full", collection: str | None = None, names: lis
     collection, notice = usable_collection(wanted)
     if notice:
         print(notice, flush=True)
+    folder = paths.run_folder(collection, profile)
+    if times:
+        _print_times(folder / "figures")
+        return
     if profile == "full":
         _fetch_more_photos(collection, online=not notice)
-    folder = paths.run_folder(collection, profile)
     with _alone(folder):
-        run_notebooks(profile, collection, names)
+        executed = run_notebooks(profile, collection, names)
         if names:
             return
         about = {
@@ -58,12 +66,28 @@ def make_report(profile: str = "full", collection: str | None = None, names: lis
             "collection": _shown_collection(collection),
             "notice": notice,
             "photos": len(list_photos(collection)),
+            "seconds": sum(cost["seconds"] for cost in read_costs(folder / "figures").values()),
+            "gflops": _gflops(folder / "figures", bool(executed)),
         }
         paths.write_whole(folder / "figures" / "run.json", (json.dumps(about, indent=1) + "\n").encode())
         if _is_published(profile, collection):
             _replace_folder(paths.FIGURES, folder / "figures")
         index = build_site(folder / "notebooks", folder / "figures", folder)
     print(f"The report: {index}")
+
+
+def _gflops(figures: Path, measure: bool) -> int:
+    """Return the speed of the machine that executed the notebooks: measured after they ran, else as it was noted."""
+    noted = figures / "run.json"
+    earlier = json.loads(noted.read_text("utf-8")).get("gflops") if noted.is_file() else None
+    return round(matrix_gflops()) if measure or earlier is None else earlier
+
+
+def _print_times(figures: Path) -> None:
+    costs, about = read_costs(figures), figures / "run.json"
+    if not costs:
+        raise RuntimeError(f"{figures} holds no times: make the report first")
+    print(times_table(costs, json.loads(about.read_text("utf-8")) if about.is_file() else {}), end="")
 
 
 def make_site() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from .. import paths
+from .costs import Meter, write_cost
 from .fingerprints import fingerprint_notebooks
 from .ledger import read_ledger
 from .notebooks import code_cells, is_injected, read_notebook, read_notebooks, with_outputs, write_notebook
@@ -67,9 +68,9 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
             write_notebook(target, with_outputs(notebooks[name], read_notebook(target)))
             print(f"{name}  up to date")
         else:
-            seconds, megabytes = _execute(name, target, profile, collection, record.get("cell_seconds", []))
-            write_record(name, target, fingerprints[name], seconds)
-            _write_cost(name, folder / "figures" / "times.json", sum(seconds), megabytes)
+            meter = _execute(name, target, profile, collection, record.get("cell_seconds", []))
+            write_record(name, target, fingerprints[name], meter.cell_seconds)
+            write_cost(name, folder / "figures", meter.cost())
             executed.append(name)
     return executed
 
@@ -90,10 +91,8 @@ def _is_current(name: str, record: dict, fingerprints: dict[str, str], folder: P
     return record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder)
 
 
-def _execute(
-    name: str, target: Path, profile: str, collection: str, previous: list[float]
-) -> tuple[list[float], float | None]:
-    """Execute one notebook into `target`; return the seconds of each code cell, and the most memory in megabytes."""
+def _execute(name: str, target: Path, profile: str, collection: str, previous: list[float]) -> Meter:
+    """Execute one notebook into `target`; return what it took."""
     import papermill
 
     notebook = read_notebook(paths.NOTEBOOKS / f"{name}.ipynb")
@@ -113,7 +112,7 @@ def _execute(
                 {"profile": profile, "collection": collection},
                 cwd=paths.NOTEBOOKS,
                 kernel_name="python3",
-                kernel_manager_class=_kernel_manager_class(status),
+                kernel_manager_class=_kernel_manager_class(status.meter),
                 progress_bar=False,
                 execution_timeout=CELL_SECONDS,
                 on_cell_execute=status.cell_starts,
@@ -126,14 +125,7 @@ def _execute(
         raise NotebookError(_describe(error, name, status, failed)) from error
     finally:  # also when interrupted
         part.unlink(missing_ok=True)
-    return status.cell_seconds, status.megabytes
-
-
-def _write_cost(name: str, file: Path, seconds: float, megabytes: float | None) -> None:
-    """Note what a notebook took, for the site to say at its top."""
-    costs = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    costs[name] = {"seconds": round(seconds), "megabytes": megabytes and round(megabytes)}
-    paths.write_whole(file, (json.dumps(dict(sorted(costs.items())), indent=1) + "\n").encode())
+    return status.meter
 
 
 def _describe(error: Exception, name: str, status: "_Status", failed: Path) -> str:
@@ -154,7 +146,7 @@ def _shown(path: Path) -> Path:
     return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
 
 
-def _kernel_manager_class(status: "_Status") -> Any:
+def _kernel_manager_class(meter: Meter) -> Any:
     """Return a kernel manager that starts this very Python, whatever kernels are registered, and tells its number."""
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client import AsyncKernelManager
@@ -166,7 +158,7 @@ def _kernel_manager_class(status: "_Status") -> Any:
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # it is one, wrapped
             """Let the kernel inherit the claim on the folder, so that another report waits for it in any case."""
             await super().start_kernel(close_fds=False, **options)
-            status.kernel = getattr(self.provisioner, "pid", None)
+            meter.kernel = getattr(self.provisioner, "pid", None)
 
     return ThisPython
 
@@ -191,9 +183,7 @@ class _Status:
 
     def __init__(self, name: str, cells: int, previous: list[float]):
         self.name, self.cells, self.cell = name, cells, 0
-        self.cell_seconds: list[float] = []
-        self.kernel: int | None = None
-        self.megabytes: float | None = None
+        self.meter = Meter()
         self._previous = previous if len(previous) == cells else []
         self._live = sys.stdout.isatty()
         self._done = threading.Event()
@@ -217,12 +207,12 @@ class _Status:
         """Note that a cell starts."""
         self.cell += not is_injected(cell)
         self._cell_start = time.monotonic()
+        self.meter.start_cell()
 
     def cell_ends(self, cell: dict, **_: Any) -> None:
         """Note how long a cell took."""
         if not is_injected(cell):
-            self.cell_seconds.append(round(time.monotonic() - self._cell_start, 2))
-            self.megabytes = _most_memory(self.kernel) or self.megabytes
+            self.meter.end_cell()
 
     def _tick(self):
         while not self._done.wait(0.5):
@@ -233,7 +223,7 @@ class _Status:
             print(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
 
     def _time_left(self, elapsed: float) -> str:
-        finished = len(self.cell_seconds)
+        finished = len(self.meter.cell_seconds)
         if self._previous:
             here = min(time.monotonic() - self._cell_start, self._previous[min(finished, self.cells - 1)])
             left = sum(self._previous[finished:]) - here
@@ -242,13 +232,6 @@ class _Status:
         else:
             return ""
         return f", about {tqdm.format_interval(max(left, 0))} left"
-
-
-def _most_memory(process: int | None) -> float | None:
-    """Return the most memory that a process has had so far, in megabytes; None where the system doesn't tell."""
-    status = Path(f"/proc/{process}/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
-    return int(found[1]) * 1024 / 1e6 if found else None
 
 
 def _record_file(target: Path) -> Path:

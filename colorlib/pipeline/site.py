@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import paths
 from .color_page import write_color_page
+from .costs import read_costs, times_table
 from .ledger import read_ledger
 from .notebooks import read_notebook, read_notebooks, with_outputs, write_notebook
 from .packages import package_versions
@@ -87,6 +88,9 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
     return index
 
 
+_COSTS = "What each notebook took when these pages were made, and its cells that took over a second."
+
+
 def _stage(notebooks: Path, figures: Path, source: Path) -> None:
     """Collect all that the site is built from in one folder."""
     ledger = read_ledger(figures)
@@ -102,8 +106,11 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
     for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is
         shutil.copy(page, source / "extra" / "figures")
     write_color_page(source / "page")
-    times = figures / "times.json"
-    costs = json.loads(times.read_text("utf-8")) if times.is_file() else {}
+    costs = read_costs(figures)
+    if costs and (source / "speed.md").is_file():
+        about = json.loads((figures / "run.json").read_text("utf-8"))
+        with open(source / "speed.md", "a", encoding="utf-8") as chapter_file:
+            chapter_file.write(f"\n## The report itself\n\n{_COSTS}\n\n{times_table(costs, about)}")
     for name, notebook in read_notebooks().items():
         file = notebooks / f"{name}.ipynb"
         if not file.is_file():

@@ -1,0 +1,62 @@
+"""What a run costs is measured in the kernel's process, and told."""
+
+import os
+import time
+
+import pytest
+
+from colorlib.pipeline.costs import Meter, matrix_gflops, read_costs, times_table, write_cost
+
+
+def work(seconds):
+    ends = time.process_time() + seconds
+    while time.process_time() < ends:
+        sum(range(1000))
+
+
+@pytest.fixture(scope="module")
+def cost():
+    meter = Meter()
+    meter.kernel = os.getpid()
+    meter.start_cell()
+    work(1.2)
+    meter.end_cell()
+    meter.start_cell()
+    time.sleep(1.2)
+    meter.end_cell()
+    meter.start_cell()
+    meter.end_cell()
+    return meter.cost()
+
+
+def test_a_cell_that_works_and_one_that_waits_are_told_apart(cost):
+    (first, _, worked), (second, waited, idle) = cost["cells"]  # the third took no second
+    assert (first, second) == (1, 2)
+    assert 1.1 <= worked < 3 and waited >= 1.2 and idle < 0.6
+
+
+def test_a_notebook_has_the_sum_of_its_cells(cost):
+    assert cost["seconds"] >= 2 and 1 <= cost["processor_seconds"] <= 3
+    assert cost["megabytes"] > 20
+
+
+def test_without_a_kernel_only_the_clock_is_read():
+    meter = Meter()
+    meter.start_cell()
+    meter.end_cell()
+    assert meter.cost() == {"seconds": 0, "processor_seconds": None, "megabytes": None, "cells": []}
+
+
+def test_costs_are_kept_by_notebook_and_shown_with_the_machine(tmp_path, cost):
+    assert read_costs(tmp_path) == {}
+    write_cost("02_b", tmp_path, cost)
+    write_cost("01_a", tmp_path, {"seconds": 3, "processor_seconds": None, "megabytes": None, "cells": []})
+    costs = read_costs(tmp_path)
+    assert list(costs) == ["01_a", "02_b"]
+    text = times_table(costs, {"gflops": 230})
+    assert "| 01_a | 3 | – | – |" in text and "| cell 2 |" in text and "230 GFLOP/s" in text
+    assert f"**{3 + cost['seconds']}**" in text
+
+
+def test_a_matrix_product_is_timed():
+    assert 1 < matrix_gflops() < 1e5
