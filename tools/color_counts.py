@@ -28,7 +28,13 @@ def main() -> None:
         place = np.clip(np.rint((ab + reach) / BIN), 0, side - 1).astype(int)
         np.add.at(counts, (rows, place[..., 0] * side + place[..., 1]), 1)
     rounded = np.rint(SCALE * counts / counts.sum(axis=1, keepdims=True)).astype(int)
-    about = {"photos": len(files), "a,b from": int(-reach), "to": int(reach), "bin": BIN, "lightness bin": LIGHTNESS_BIN}
+    about = {
+        "photos": len(files),
+        "a,b from": int(-reach),
+        "to": int(reach),
+        "bin": BIN,
+        "lightness bin": LIGHTNESS_BIN,
+    }
     lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rounded.tolist())
     target = paths.WEIGHTS / "colors.json"
     target.write_text(f'{{"about": {json.dumps(about)},\n"counts": [\n{lines}\n]}}\n', "utf-8")

@@ -67,12 +67,12 @@ class Spreading(NamedTuple):
     lightness: float = 4.0
     ab: float = 6.0
     leak: float = 1e-4
-    screen: float = 2e-3
+    screen: float = 3e-3
 
 
 _WEIGHT = 1e3  # of a hint: it is met to a small part of an 8-bit step
 _OVERSHOOT = 2  # of the correction over what hints ask for: between two that are near, interpolation would do far more
-_TOLERANCE = 1e-4  # of the solution, in a,b
+_TOLERANCE = 1e-3  # of the solution, in a,b
 _MOST_STEPS = 5000
 _EDGE = 1.02  # a color of this much more chroma is out of gamut: the color lies on the gamut's edge
 

@@ -1,7 +1,7 @@
 """Which colors a place may have: how often photos have each at its L*, and how near each is to what was predicted.
 
-`tools/color_counts.py` counts them in the training photos and writes ``weights/colors.json``, which the page "Color your
-photo" reads, too.
+`tools/color_counts.py` counts them in the training photos and writes ``weights/colors.json``, which the page "Color
+your photo" reads, too.
 """
 
 import json
@@ -70,8 +70,8 @@ def likely_colors(lightness: float, predicted: np.ndarray, count: int = 8) -> np
     bins = color_bins()
     weights = color_weights(np.array([lightness]), np.asarray(predicted)[None])[0]
     weights[~in_gamut(np.column_stack([np.full(len(bins), lightness, np.float32), bins]))] = 0
-    chosen = []
-    for _ in range(min(count, np.count_nonzero(weights))):
+    chosen: list[np.ndarray] = []
+    for _ in range(min(count, int(np.count_nonzero(weights)))):
         color = bins[weights.argmax()]
         chosen.append(color)
         weights *= 1 - np.exp(-((bins - color) ** 2).sum(axis=-1) / (2 * _APART**2))
