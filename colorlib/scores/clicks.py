@@ -115,7 +115,7 @@ def click(
         wrong = _blurred(np.linalg.norm(scene.true - ab, axis=-1)) if rule == "worst" else fixed
         row, column = divmod(int(np.where(free, wrong, -1).argmax()), shape[1])
         if rule == "worst":
-            row, column = _typical(scene.true - ab, row, column)
+            row, column = _typical(scene.true - ab, free, row, column)
             free[row, column] = False
         else:  # what a hint has told is not asked again
             free[_around(row), _around(column)] = False
@@ -128,10 +128,11 @@ def _around(place: int) -> slice:
     return slice(max(0, place - _RADIUS), place + _RADIUS + 1)
 
 
-def _typical(error: np.ndarray, row: int, column: int) -> tuple[int, int]:
-    """Find the place around another one whose error is most like that of all: no person clicks on an odd spot."""
-    part = error[_around(row), _around(column)]
-    odd = np.linalg.norm(part - part.mean(axis=(0, 1)), axis=-1)
+def _typical(error: np.ndarray, free: np.ndarray, row: int, column: int) -> tuple[int, int]:
+    """Find the free place around one whose error is most like that of all there: no person clicks on an odd spot."""
+    around = _around(row), _around(column)
+    odd = np.linalg.norm(error[around] - error[around].mean(axis=(0, 1)), axis=-1)
+    odd[~free[around]] = np.inf
     down, across = divmod(int(odd.argmin()), odd.shape[1])
     return _around(row).start + down, _around(column).start + across
 

@@ -2,7 +2,7 @@
 
 /** Which colors a place may have, as colorlib/models/likely.py has it. `colors.js` sets COLOR_COUNTS. */
 const Likely = (() => {
-  const BIN = 10, LIGHTNESS_BIN = 10, REACH = 100, POWER = 0.5, NEAR = 20, APART = 15;
+  const BIN = 10, LIGHTNESS_BIN = 10, REACH = 100, POWER = 0.5, NEAR = 40, APART = 25;
   const AXIS = Array.from({ length: 2 * REACH / BIN + 1 }, (_, i) => i * BIN - REACH);
 
   /**
