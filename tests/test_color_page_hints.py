@@ -230,3 +230,12 @@ def test_hints_of_another_size_of_the_photo_come_to_the_same_places(browser):
     browser.drop("large.json", json.dumps(hints).encode(), "application/json")
     browser.wait_for_status("2 hints from large.json")
     assert [(hint["x"], hint["y"]) for hint in save_hints(browser)["hints"]] == [(160, 50), (0, 0)]
+
+
+@pytest.mark.slow
+def test_a_color_that_its_lightness_cannot_have_is_said_to_have_moved(browser):
+    hints = {"hints": [{"x": 100, "y": 80, "a": 100, "b": -120}, {"x": 5, "y": 9, "color": "none"}]}
+    browser.drop("strong.json", json.dumps(hints).encode(), "application/json")
+    browser.wait_for_status("2 hints from strong.json. Of 1, the photo is too light or too dark for so much color")
+    (strong, _) = save_hints(browser)["hints"]
+    assert np.hypot(strong["a"], strong["b"]) < np.hypot(100, -120) - 20

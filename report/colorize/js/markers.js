@@ -3,6 +3,7 @@
 /** The hints on the photo: placed, moved, changed, removed, undone, saved, read. */
 const Markers = (() => {
   const MOVED = 4; // CSS pixels that a pointer moves before it is no longer a click
+  const NOTICED = 0.5; // difference in a,b
   const STEP = 0.02; // share of the photo's width that an arrow key moves a hint by; with Shift, a pixel
   const $ = (id) => document.getElementById(id);
   let photo = null, page, selected = -1;
@@ -162,13 +163,16 @@ const Markers = (() => {
       const read = HintFile.read(await file.text(), file.name, target);
       if (target !== photo) return;
       const last = new Map(read.map((hint) => [hint.y * target.width + hint.x, hint])); // of several, the last one counts
-      const hints = [...last.values()].map((hint) => {
+      const asked = [...last.values()];
+      const hints = asked.map((hint) => {
         const lightness = lightnessAt(hint.x, hint.y), [a, b] = Color.fit(lightness, hint.a, hint.b);
         return { ...hint, a, b, lightness };
       });
       select(-1);
       change((old) => old.splice(0, old.length, ...hints));
-      page.say(`${hints.length} ${hints.length === 1 ? "hint" : "hints"} from ${file.name}.`);
+      const moved = hints.filter((hint, i) => Math.hypot(hint.a - asked[i].a, hint.b - asked[i].b) > NOTICED).length;
+      const note = moved ? ` Of ${moved}, the photo is too light or too dark for so much color: they have as much as it can.` : "";
+      page.say(`${hints.length} ${hints.length === 1 ? "hint" : "hints"} from ${file.name}.${note}`);
     } catch (error) {
       page.say(error.message, true);
     }
