@@ -90,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         "color photos of your own",
         "  colorlib colorize old-photo.jpg -o colored.jpg\n"
         "  colorlib colorize scans/ 'album/*.tif' -o colored/ --compare --chroma 1.2\n"
-        "  colorlib colorize scans/ -o colored/ --skip-existing --log colored.txt",
+        "  colorlib colorize scans/ -o colored/ --skip-existing --log colored.txt\n"
+        "  colorlib colorize dress.jpg -o red.jpg --hint 50%,60%=#b03030 --hint 120,45=none",
     )
     command.add_argument("inputs", nargs="+", metavar="IN", help="files, folders, patterns such as 'scans/*.png'")
     command.add_argument("-o", "--output", required=True, metavar="OUT", help="a file (for one input) or a folder")
@@ -113,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
     existing.add_argument(
         "--skip-existing", action="store_true", help="keep outputs that exist, make those that are missing"
     )
+    command.add_argument(
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y=#rrggbb",
+        help="the color of one place, in pixels or percent, or =none for no color; what looks like it follows; can be "
+        "repeated",
+    )
+    command.add_argument("--hints", metavar="FILE", help='more of them, as saved by the page "Color your photo"')
     command.add_argument("--log", metavar="FILE", help="add a line for each photo to this file: what became of it, why")
 
     command = add(

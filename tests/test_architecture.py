@@ -25,7 +25,7 @@ ALLOWED = {
     "photos": ("images",),
     "training": ("color", "images"),
     "models": ("color", "training", "images.resize"),
-    "scores": ("models", "photos", "color"),
+    "scores": ("models", "photos", "color", "images.resize"),
     "plots": ("color",),
     "widgets": ("color", "images", "models", "scores"),
     "commands": ("color", "images", "photos", "training", "models", "scores", "plots"),

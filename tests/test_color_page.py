@@ -48,7 +48,7 @@ def browser(session):
 def test_the_page_loads_nothing_but_files_beside_it(page):
     text = page.read_text("utf-8")
     loaded = re.findall(r'(?:src|<link rel="stylesheet" href)="([^"]+)"', text)
-    assert len(loaded) == 7 and all((page.parent / name).is_file() for name in loaded)
+    assert len(loaded) == 13 and all((page.parent / name).is_file() for name in loaded)
     assert "__" not in text
     for script in page.with_suffix("").glob("*.js"):
         assert not re.search(r"(fetch|import|importScripts)\(\s*[\"'`](https?:)?//", script.read_text("utf-8"))

@@ -5,8 +5,11 @@ import pytest
 from color_page_browser import open_browser, photo, rgba, unit
 
 import colorlib
-from colorlib.color import gray_to_lightness, merge_lab, to_gray
+from colorlib.color import gray_to_lightness, merge_lab, rgb_to_lab, to_gray
 from colorlib.images import enlarge, resize_image
+from colorlib.models import Hint
+from colorlib.models.hints import correction, possible_hints
+from colorlib.models.likely import likely_colors
 from colorlib.pipeline.color_page import write_color_page
 
 
@@ -85,3 +88,81 @@ def test_the_network_predicts_what_it_does_in_python(browser, name, size, contra
     )  # fmt: skip
     expected, _ = model.predict_small_ab(to_gray(unit(image)))
     np.testing.assert_allclose(ab.reshape(expected.shape), expected, atol=0.02)
+
+
+def hints_on(gray: np.ndarray, count: int, spread: float) -> tuple[list[Hint], list[dict]]:
+    """Random hints in Python's terms and in the page's."""
+    rng, lightness = np.random.default_rng(count), gray_to_lightness(gray)
+    hints = [
+        Hint(int(rng.integers(gray.shape[0])), int(rng.integers(gray.shape[1])), *map(float, rng.normal(0, spread, 2)))
+        for _ in range(count)
+    ]
+    page = [
+        {
+            "y": hint.row,
+            "x": hint.column,
+            "a": hint.a,
+            "b": hint.b,
+            "lightness": float(lightness[hint.row, hint.column]),
+        }
+        for hint in hints
+    ]
+    return hints, page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 3, 10, 40])
+@pytest.mark.parametrize("name, size", [("chelsea", (451, 300)), ("grace_hopper", (96, 160)), ("china", (33, 20))])
+def test_hints_are_spread_as_python_does_it(browser, name, size, count):
+    gray = to_gray(unit(photo(name).resize(size))).clip(0.3, 0.8)  # so that sRGB has all the colors
+    model = colorlib.load("unet")
+    ab, (_, _, *covered) = model.predict_small_ab(gray)
+    rows, columns = np.ceil(covered[::-1]).astype(int)
+    ab, lightness = ab[:rows, :columns], model.small_lightness(gray)[:rows, :columns]
+    hints, page = hints_on(gray, count, 8)
+    followed = browser.call(
+        "const [ab, lightness, width, height, covered, size, hints] = values;"
+        "const grid = { ab, lightness, width, height, covered };"
+        "Hints.follow(grid, { width: size[0], height: size[1] }, hints);"
+        "return grid.ab",
+        ab, lightness.astype(np.float32), int(columns), int(rows), covered, size, page,
+    )  # fmt: skip
+    assert all(hint is met for hint, met in zip(hints, possible_hints(hints, gray)))
+    expected = ab + correction(lightness, ab, gray, hints, (covered[1], covered[0]))
+    np.testing.assert_allclose(followed.reshape(expected.shape), expected, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_lightness_of_the_grid_is_pythons(browser):
+    image, model = photo("chelsea"), colorlib.load("unet")
+    lightness = browser.call(
+        "const [data, width, height, size] = values, [w, h] = Network.workingSize(width, height, size);"
+        "const photo = Bands.fromPixels(new ImageData(data, width, height));"
+        "return Network.smallLightness(Network.input(await Bands.shrinkGray(photo, w, h), w, h))",
+        rgba(image), *image.size, model.size_,
+    )  # fmt: skip
+    expected = model.small_lightness(to_gray(unit(image)))
+    np.testing.assert_allclose(lightness.reshape(expected.shape), expected, atol=0.01)
+
+
+@pytest.mark.slow
+def test_colors_move_into_the_gamut_as_in_python(browser):
+    gray = to_gray(unit(photo("astronaut").resize((64, 64))))
+    hints, page = hints_on(gray, 300, 60)
+    met = possible_hints(hints, gray)
+    assert sum(hint is not other for hint, other in zip(hints, met)) > 100
+    fitted = browser.call(
+        "return new Float32Array(values[0].flatMap(({ lightness, a, b }) => Color.fit(lightness, a, b)))", page
+    ).reshape(-1, 2)
+    np.testing.assert_allclose(fitted, [hint[2:] for hint in met], atol=0.3)
+    rgb = browser.call("return new Float32Array(Color.fromRgb(200, 30, 120))")
+    np.testing.assert_allclose(rgb, rgb_to_lab(np.array([200, 30, 120]) / 255)[1:], atol=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "lightness, predicted", [(52, (4, 11)), (81, (-2, -9)), (27, (11, 19)), (99, (0, 0)), (2, (1, 3))]
+)
+def test_the_likely_colors_are_pythons(browser, lightness, predicted):
+    likely = browser.call("return new Float32Array(Likely.colors(values[0], values[1]).flat())", lightness, predicted)
+    np.testing.assert_array_equal(likely.reshape(-1, 2), likely_colors(lightness, np.array(predicted)))

@@ -29,7 +29,7 @@ def source_of(path: str, notebook: str, writers: Mapping[str, str]) -> str | Non
     """What a notebook has to declare that reads a file; None where that is nothing."""
     if path in MANIFESTS:
         return MANIFESTS[path] if MANIFESTS[path] != OWN else None
-    if path.startswith("weights/unet."):
+    if path.startswith("weights/"):
         return "weights"
     if path.startswith("data/realfake/"):
         return "answers"

@@ -119,7 +119,9 @@ def test_it_holds_the_library_the_manifests_and_the_network_alone(wheel):
     files = [file for file in (ROOT / "colorlib").rglob("*.*") if file.is_file() and file.suffix != ".pyc"]
     expected = {file.relative_to(ROOT).as_posix() for file in files}
     expected |= {f"colorlib/data/{file.name}" for file in (ROOT / "data").glob("*.csv")}
-    expected |= {f"colorlib/weights/{name}" for name in ("unet.onnx", "unet.json", "LICENSE-EfficientNet")}
+    expected |= {
+        f"colorlib/weights/{name}" for name in ("unet.onnx", "unet.json", "colors.json", "LICENSE-EfficientNet")
+    }
     assert held == expected
 
 

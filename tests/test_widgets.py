@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorlib.color import gray_to_lightness, split_lab, to_gray
+from colorlib.color import gray_to_lightness, rgb_to_lab, split_lab, to_gray
 from colorlib.images import read_image, write_image
 from colorlib.models.baselines import MeanColor
 from colorlib.photos import load_photos
@@ -87,6 +87,45 @@ def test_a_file_that_is_no_photo_is_named_and_changes_nothing(widget):
     upload(widget, "letter.txt", b"Dear Sir or Madam")
     assert widget.widget.children[-1].value.startswith("letter.txt is not an image")
     assert widget.still().size == before
+
+
+def hint_controls(widget: ColorYourPhoto) -> dict:
+    rows = widget.widget.children[-2].children
+    return {control.description: control for row in rows for control in row.children}
+
+
+def test_a_hint_gives_its_place_a_color_that_undo_takes_away(widget, photos):
+    plain, controls = widget.colorize(), hint_controls(widget)
+    medium = np.abs(split_lab(photos[0])[0] - 50)  # at this L*, sRGB has the color
+    row, column = np.unravel_index(medium.argmin(), medium.shape)
+    controls["hint: across"].value, controls["down"].value = (column + 0.5) / 64, (row + 0.5) / 64
+    assert np.array_equal(widget.colorize(), plain)  # a place alone is no hint
+    controls["has the color"].value = "#6080a0"
+    controls["Add hint"].click()
+    expected = rgb_to_lab(np.array([0x60, 0x80, 0xA0], np.float32) / 255)[1:]
+    hinted = widget.colorize()
+    np.testing.assert_allclose(split_lab(hinted)[1][row, column], expected, atol=1)
+    controls["down"].value = 1.0
+    controls["No color"].click()
+    np.testing.assert_allclose(split_lab(widget.colorize())[1][63, column], 0, atol=1)
+    for _ in range(3):  # once more than there are hints
+        controls["Undo"].click()
+    assert np.array_equal(widget.colorize(), plain) and not np.array_equal(hinted, plain)
+
+
+def test_the_picture_shows_where_the_hint_would_be(widget):
+    controls, before = hint_controls(widget), shown(widget)
+    controls["hint: across"].value = 0.1
+    change = np.abs(shown(widget) - before).max(axis=-1) > 0.3
+    assert change[:, :20].any() and change[:, 26:38].any() and not change[:, 45:].any()
+
+
+def test_another_photo_starts_without_hints(widget):
+    hint_controls(widget)["Add hint"].click()
+    buffer = io.BytesIO()
+    Image.new("L", (40, 20), 128).save(buffer, "PNG")
+    upload(widget, "next.png", buffer.getvalue())
+    assert np.ptp(widget.colorize().reshape(-1, 3), axis=0).max() < 0.01
 
 
 def test_without_a_photo_there_is_nothing_to_color(photos):

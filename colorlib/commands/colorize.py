@@ -11,6 +11,7 @@ from ..images import MAX_PIXELS, PhotoError, read_image, resize_image, write_ima
 from ..models import Colorizer, find_model, load_model
 from ..paths import discard_parts, write_whole
 from ..training.progress import progress_bar
+from ._hints import Spot, hints_of, moved_hints, place_hints
 from ._log import Log
 from ._sheet import Sheet, scaled
 from ._targets import Job, Targets, plan_jobs
@@ -45,6 +46,8 @@ def colorize(
     overwrite: bool = False,
     skip_existing: bool = False,
     log: str | None = None,
+    hint: Sequence[str] = (),
+    hints: str | None = None,
 ) -> int:
     """Color image files and report on the terminal; see `colorize_files`.
 
@@ -56,6 +59,10 @@ def colorize(
         As in `colorize_files`.
     log : str, optional
         File to which a line is added for each photo: when, what became of it, and why.
+    hint : sequence of str
+        Colors that are known, as ``"X,Y=#rrggbb"``; see `colorlib.commands._hints.parse_hint`.
+    hints : str, optional
+        File of such colors; see `colorlib.commands._hints.read_hints`.
 
     Returns
     -------
@@ -80,8 +87,9 @@ def colorize(
         compare=compare,
         overwrite=overwrite,
         skip_existing=skip_existing,
+        spots=hints_of(hint, hints),
     )
-    with Log(log, [*sources, *_model_file(model)]) as lines:
+    with Log(log, [*sources, *_files(model, hints)]) as lines:
 
         def tell(outcome: Outcome) -> None:
             counts[outcome.status] += 1
@@ -125,6 +133,7 @@ def colorize_files(
     compare: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
+    spots: Sequence[Spot] = (),
 ) -> Iterator[Outcome]:
     """Color image files; one that can't be used does not stop the others.
 
@@ -152,6 +161,8 @@ def colorize_files(
         Replace outputs that exist, which is otherwise an error.
     skip_existing : bool
         Leave outputs that exist as they are, and make those that are missing.
+    spots : sequence of Spot
+        Colors that are known of a single photo.
 
     Yields
     ------
@@ -169,17 +180,25 @@ def colorize_files(
         raise ValueError(f"size {size} is out of range: use {SMALLEST_SIDE} to {int(MAX_PIXELS**0.5)} pixels")
     if overwrite and skip_existing:
         raise ValueError("outputs that exist can't be both replaced and kept: choose --overwrite or --skip-existing")
+    if spots and len(sources) > 1:
+        raise ValueError(f"hints are for one photo, and there are {len(sources)}: give one input, or no hints")
     jobs = plan_jobs(sources, Path(output).expanduser(), compare)
-    targets = Targets([*sources, *_model_file(model)], overwrite, keep=skip_existing)
-    return _colorize_jobs(jobs, targets, model, look, chroma, size)
+    targets = Targets([*sources, *_files(model)], overwrite, keep=skip_existing)
+    return _colorize_jobs(jobs, targets, model, look, chroma, size, spots)
 
 
-def _model_file(model: str | None) -> list[Path]:
-    return [] if model is None else [Path(model)]  # a name that is no file's does no harm
+def _files(*names: str | None) -> list[Path]:
+    return [Path(name) for name in names if name is not None]  # a model's name that is no file's does no harm
 
 
 def _colorize_jobs(
-    jobs: Sequence[Job], targets: Targets, model: str | None, look: str, chroma: float, size: int | None
+    jobs: Sequence[Job],
+    targets: Targets,
+    model: str | None,
+    look: str,
+    chroma: float,
+    size: int | None,
+    spots: Sequence[Spot],
 ) -> Iterator[Outcome]:
     waiting = []
     if jobs:
@@ -204,7 +223,7 @@ def _colorize_jobs(
     with progress_bar(len(waiting), unit="photo", enabled=len(waiting) > 1) as bar:
         for number, job in enumerate(waiting, 1):
             try:
-                yield _colorize_file(job, targets, colorizer, chroma, size)
+                yield _colorize_file(job, targets, colorizer, chroma, size, spots)
             except MemoryError:
                 yield Outcome(
                     "failed", f"{job.source} needs more memory than is available: make it smaller with --size"
@@ -227,19 +246,24 @@ def _make_folder(folder: Path) -> None:
         raise ValueError(f"{folder} can't be written to: choose another output")
 
 
-def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: float, size: int | None) -> Outcome:
+def _colorize_file(
+    job: Job, targets: Targets, colorizer: Colorizer, chroma: float, size: int | None, spots: Sequence[Spot]
+) -> Outcome:
     wanted = targets.to_write(job)  # since another program may have written some meanwhile
     if not wanted:
         return _skipped(job)
     image = read_image(job.source)
     gray, alpha, metadata, bits, notes = image.gray(), image.opacity(), image.metadata, image.bits, image.notes
+    full = gray.shape
     if size is not None:
         height, width = scaled(gray.shape, size)
         gray = resize_image(gray, height, width)
         alpha = None if alpha is None else resize_image(alpha, height, width)
     sheet = Sheet(gray, image) if job.sheet in wanted else None
     del image  # a large photo's pixels are not kept while it is colored
-    rgb = colorizer.colorize(gray, chroma)
+    hints = place_hints(spots, job.source, full, gray.shape)
+    notes = (*notes, *moved_hints(spots, hints, gray))
+    rgb = colorizer.colorize(gray, chroma, hints)
     if job.target in wanted:
         notes = (*notes, *write_image(job.target, rgb, alpha, metadata, bits))
         targets.wrote(job.target)

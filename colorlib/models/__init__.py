@@ -7,10 +7,12 @@ from .. import paths
 from ._base import Colorizer
 from ._files import read_saved
 from ._patches import gray_patches, patch_table, patch_targets
+from .hints import Hint
 
 __all__ = [
     "MODELS",
     "Colorizer",
+    "Hint",
     "find_model",
     "gray_patches",
     "load_model",

@@ -1,16 +1,23 @@
 """The one interface of all colorization models."""
 
 import inspect
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from PIL import Image
 
 from ..color import gray_to_lightness, merge_lab
+from ..images.resize import enlarge
 from ._files import Saved, read_arrays, read_saved, write_arrays
+from .hints import Hint, Spreading, check_hints, correction
 
 __all__ = ["ArrayColorizer", "Colorizer", "check_gray", "check_photos"]
+
+_HINT_GRID = 64  # hints are spread on a grid of about so many places squared
 
 
 class Colorizer(ABC):
@@ -129,7 +136,7 @@ class Colorizer(ABC):
             raise ValueError(f"{self.name} has no look {look!r}: use one of {', '.join(self.looks)}")
         return self
 
-    def colorize(self, gray: np.ndarray, chroma: float = 1.0) -> np.ndarray:
+    def colorize(self, gray: np.ndarray, chroma: float = 1.0, hints: Sequence[Hint] = ()) -> np.ndarray:
         """Color one gray image at its own size and its own L*.
 
         Parameters
@@ -138,6 +145,9 @@ class Colorizer(ABC):
             sRGB-encoded gray in [0, 1].
         chroma : float
             Factor of the predicted a,b: below 1 for duller colors, above 1 for more vivid ones.
+        hints : sequence of Hint
+            Colors that are known, each of one pixel, which gets it at its own L*; what looks alike follows. Of a color
+            that sRGB doesn't have at that L*, the nearest one of the same hue is taken.
 
         Returns
         -------
@@ -147,12 +157,45 @@ class Colorizer(ABC):
         Raises
         ------
         ValueError
-            If `gray` is not a 2-D array of finite numbers in [0, 1].
+            If `gray` is not a 2-D array of finite numbers in [0, 1], or a hint is no color of one of its pixels.
         """
         gray = check_gray(gray)
-        ab = self.predict_ab(gray)
-        rgb, _ = merge_lab(gray_to_lightness(gray), ab if chroma == 1 else ab * np.float32(chroma))
+        if len(hints):
+            ab = self.predict_hinted_ab(gray, check_hints(hints, (gray.shape[0], gray.shape[1])), chroma)
+        else:
+            ab = self.predict_ab(gray)
+            ab = ab if chroma == 1 else ab * np.float32(chroma)
+        rgb, _ = merge_lab(gray_to_lightness(gray), ab)
         return rgb
+
+    def predict_hinted_ab(
+        self, gray: np.ndarray, hints: Sequence[Hint], chroma: float = 1.0, spreading: Spreading | None = None
+    ) -> np.ndarray:
+        """Predict the colors of one gray image, of which some are known.
+
+        Parameters
+        ----------
+        gray : ndarray of float32, shape (H, W)
+        hints : sequence of Hint
+            See `check_hints` and `colorize`.
+        chroma : float
+            Factor of what is predicted, but not of the hints.
+        spreading : Spreading, optional
+            How far hints reach.
+
+        Returns
+        -------
+        ndarray of float32, shape (H, W, 2)
+            CIELAB a* and b*, which may lie outside sRGB's gamut.
+        """
+        shape = gray.shape
+        ab = self.predict_ab(gray) * np.float32(chroma)
+        scale = min(1.0, _HINT_GRID / math.sqrt(gray.size))
+        grid = max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+        small = enlarge(np.dstack([gray_to_lightness(gray), ab]), grid, resampling=Image.Resampling.BOX)
+        predicted = np.array([ab[hint.row, hint.column] for hint in hints])
+        change = correction(small[..., 0], small[..., 1:], gray, hints, predicted=predicted, spreading=spreading)
+        return ab + enlarge(change, shape)
 
 
 def _setting_names(model: type[Colorizer]) -> list[str]:

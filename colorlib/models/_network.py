@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import tempfile
 import zipfile
 from abc import abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, scale_lightness
 from ._files import Saved, write_archive
 from ._graph import GraphColorizer
 from ._onnx import network_to_onnx, read_weights
+from .hints import Hint, Spreading, correction
 
 if TYPE_CHECKING:
     import keras
@@ -67,6 +69,26 @@ class NetworkColorizer(GraphColorizer):
         gray = check_gray(gray)
         ab, box = self.predict_small_ab(gray)
         return enlarge(ab, gray.shape, box)
+
+    def predict_hinted_ab(
+        self, gray: np.ndarray, hints: Sequence[Hint], chroma: float = 1.0, spreading: Spreading | None = None
+    ) -> np.ndarray:
+        """Predict a* and b*, some of which are known; see `Colorizer.predict_hinted_ab`."""
+        ab, box = self.predict_small_ab(gray)
+        ab, covered = ab * np.float32(chroma), (box[3], box[2])
+        rows, columns = map(math.ceil, covered)
+        change = correction(
+            self.small_lightness(gray)[:rows, :columns], ab[:rows, :columns], gray, hints, covered, None, spreading
+        )
+        ab[:rows, :columns] += change
+        return enlarge(ab, (gray.shape[0], gray.shape[1]), box)
+
+    def small_lightness(self, gray: np.ndarray) -> np.ndarray:
+        """Return the L* of a gray image where `predict_small_ab` gives its colors, in [0, 100]."""
+        scaled = self._network_input(gray)[0][0]
+        height, width = scaled.shape
+        blocks = scaled.reshape(height // AB_STRIDE, AB_STRIDE, width // AB_STRIDE, AB_STRIDE)
+        return 50 * (blocks.mean(axis=(1, 3)) + 1)
 
     def predict_small_ab(self, gray: np.ndarray) -> tuple[np.ndarray, Box]:
         """Predict a* and b* at a quarter of the working size, as they come out of the network.

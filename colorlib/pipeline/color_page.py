@@ -21,7 +21,9 @@ __all__ = ["write_color_page"]
 NAME = "color-your-photo"  # of the page, and of the folder beside it
 EXAMPLE = "china"  # one of the bundled photos; the page says whose it is
 EXAMPLE_SIDE = 512
-_MODULES = ("color", "resample", "network", "bands", "runtime", "page")
+_MODULES = (
+    "color", "resample", "network", "bands", "hints", "likely", "hint-file", "picker", "markers", "runtime", "page"
+)  # fmt: skip
 
 
 def write_color_page(folder: Path) -> Path | None:
@@ -54,6 +56,8 @@ def write_color_page(folder: Path) -> Path | None:
     }
     _write_variable(files / "library.js", "LIBRARY", library)
     _write_variable(files / "model.js", "MODEL", _base64(network.read_bytes()))
+    counts = json.loads((paths.WEIGHTS / "colors.json").read_text("utf-8"))["counts"]
+    _write_variable(files / "colors.js", "COLOR_COUNTS", counts)
     page = (source / "page.html").read_text("utf-8")
     filled = {
         "FOLDER": NAME,

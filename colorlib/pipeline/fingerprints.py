@@ -23,7 +23,7 @@ from .packages import package_versions
 __all__ = ["READABLE", "fingerprint_notebooks"]
 
 #: What ``reads`` may name besides collections → the files that it stands for: an attribute of `paths`, and a pattern.
-READABLE = {"weights": ("WEIGHTS", "unet.*"), "answers": ("ANSWERS", "*.csv")}
+READABLE = {"weights": ("WEIGHTS", "*.[jo]*"), "answers": ("ANSWERS", "*.csv")}
 
 
 def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: str) -> dict[str, str]:

@@ -68,6 +68,20 @@ const Bands = (() => {
     return Resample.alongColumns(narrow, width, down, 0, height);
   }
 
+  /** Copy the part of small planes, a,b and L* if they have it, that a photo covers: the rest is padding. */
+  function cut({ ab, lightness, width, covered }) {
+    const [columns, rows] = covered.map(Math.ceil);
+    const part = (values, channels) => {
+      const kept = new Float32Array(channels * columns * rows);
+      for (let row = 0; row < rows; row++) {
+        const start = channels * row * width;
+        kept.set(values.subarray(start, start + channels * columns), channels * row * columns);
+      }
+      return kept;
+    };
+    return { ab: part(ab, 2), lightness: lightness && part(lightness, 1), width: columns, height: rows, covered };
+  }
+
   /**
    * Lay small a,b planes onto a photo's own lightness.
    * @param {{width: number, height: number, read: function}} photo
@@ -77,16 +91,11 @@ const Bands = (() => {
    * @param {function(ImageData, number): void} write called with each band's pixels and its first row
    */
   async function paint(photo, small, chroma, write, progress = () => {}) {
-    const [columns, rows] = small.covered, [cutWidth, cutHeight] = [Math.ceil(columns), Math.ceil(rows)];
-    const cut = new Float32Array(2 * cutWidth * cutHeight);
-    for (let row = 0; row < cutHeight; row++) {
-      const start = 2 * row * small.width;
-      cut.set(small.ab.subarray(start, start + 2 * cutWidth), 2 * row * cutWidth);
-    }
-    const across = Resample.plan(cutWidth, columns, photo.width, "bicubic");
-    const down = Resample.plan(cutHeight, rows, photo.height, "bicubic");
-    const wide = new Float32Array(2 * photo.width * cutHeight);
-    Resample.alongRows(cut, cutWidth, 2, across, wide);
+    const [columns, rows] = small.covered, { ab, width, height } = cut(small);
+    const across = Resample.plan(width, columns, photo.width, "bicubic");
+    const down = Resample.plan(height, rows, photo.height, "bicubic");
+    const wide = new Float32Array(2 * photo.width * height);
+    Resample.alongRows(ab, width, 2, across, wide);
     await forEach(photo, (top, count) => {
       const band = photo.read(top, count);
       Color.paint(band.data, Resample.alongColumns(wide, 2 * photo.width, down, top, top + count), chroma);
@@ -94,5 +103,5 @@ const Bands = (() => {
     }, progress);
   }
 
-  return { forEach, fromBitmap, fromPixels, shrinkGray, paint };
+  return { forEach, fromBitmap, fromPixels, shrinkGray, cut, paint };
 })();

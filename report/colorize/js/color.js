@@ -115,5 +115,37 @@ const Color = (() => {
     return share;
   }
 
-  return { toGray, grayToLightness, paint };
+  /** Linear red, green and blue of a color, of which sRGB has those from 0 to 1. */
+  function toLinear(lightness, a, b) {
+    const f = (lightness + 16) / 116, y = labCurveInverse(f);
+    const x = labCurveInverse(f + a / 500), z = labCurveInverse(f - b / 200);
+    return [RX * x + RY * y + RZ * z, GX * x + GY * y + GZ * z, BX * x + BY * y + BZ * z];
+  }
+
+  /** Whether sRGB has a color. */
+  function isInside(lightness, a, b) {
+    const linear = toLinear(lightness, a, b);
+    return Math.min(...linear) >= LOWEST && Math.max(...linear) <= HIGHEST;
+  }
+
+  /** The a* and b* that a color has in sRGB: its own, or as much of its chroma as sRGB has at its L* and hue. */
+  function fit(lightness, a, b) {
+    if (isInside(lightness, a, b)) return [a, b];
+    const f = (lightness + 16) / 116, share = largestShare(labCurveInverse(f), f, a / 500, b / 200);
+    return [share * a, share * b];
+  }
+
+  /** Red, green and blue, 0 to 255, of a color that sRGB has. */
+  function toRgb(lightness, a, b) {
+    return toLinear(lightness, a, b).map((value) => Math.round(255 * lookUp(ENCODED, value)));
+  }
+
+  /** The a* and b* of red, green and blue, 0 to 255. */
+  function fromRgb(red, green, blue) {
+    const linear = [DECODED[red], DECODED[green], DECODED[blue]];
+    const [x, y, z] = XYZ_FROM_RGB.map((row, i) => labCurve(row.reduce((sum, m, j) => sum + m * linear[j], 0) / WHITE[i]));
+    return [500 * (x - y), 200 * (y - z)];
+  }
+
+  return { toGray, grayToLightness, paint, isInside, fit, toRgb, fromRgb };
 })();

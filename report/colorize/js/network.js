@@ -41,6 +41,16 @@ const Network = (() => {
     return { data, shape: [2, 1, H, W] };
   }
 
+  /** L* of the first image of a batch, where its colors are predicted. */
+  function smallLightness({ data, shape: [, , H, W] }) {
+    const [height, width] = [H / AB_STRIDE, W / AB_STRIDE], lightness = new Float32Array(height * width);
+    for (let i = 0; i < H * W; i++) {
+      const row = Math.floor(i / W / AB_STRIDE), column = Math.floor(i % W / AB_STRIDE);
+      lightness[row * width + column] += 50 * (data[i] + 1) / AB_STRIDE ** 2;
+    }
+    return lightness;
+  }
+
   /**
    * Make small a,b planes of the network's outputs for an image and for its mirror image.
    * @param {{data: Float32Array, shape: number[]}} output of each decoder a and b, one after the other
@@ -75,5 +85,5 @@ const Network = (() => {
     }
   }
 
-  return { AB_STRIDE, workingSize, input, smallColors };
+  return { AB_STRIDE, workingSize, input, smallLightness, smallColors };
 })();

@@ -33,7 +33,7 @@
         throw new Error(`${file.name} is not an image that this browser can read: give a JPEG, PNG or WebP.`);
       });
       if (opening !== openings) return bitmap.close();
-      await color({ name: file.name, type: file.type, bitmap, ...Bands.fromBitmap(bitmap) });
+      await color({ name: file.name, type: file.type, bitmap, hints: [], past: [], ...Bands.fromBitmap(bitmap) });
     } catch (error) {
       if (error !== ENDED && opening === openings) fail(error);
     }
@@ -49,12 +49,14 @@
     shown?.bitmap.close();
     shown = photo;
     showProgress();
+    Markers.show(null);
     for (const id of ["chroma", "vivid", "save"]) $(id).disabled = true;
     photo.preview = shrink(photo);
     showGray(photo);
     say(`Coloring ${photo.name} …`);
     photo.small = await predict(photo);
     for (const id of ["chroma", "vivid", "save"]) $(id).disabled = false;
+    Markers.show(photo);
     await recolor();
     performance.measure("shown", "opened");
     say(`${photo.name} is colored: move the handle to compare.`);
@@ -92,11 +94,12 @@
     const [width, height] = Network.workingSize(photo.width, photo.height, about.size);
     const gray = await Bands.shrinkGray(photo, width, height, progressOf(photo));
     showProgress();
-    const output = await Runtime.run(Network.input(gray, width, height)).catch(refuse);
+    const input = Network.input(gray, width, height), lightness = Network.smallLightness(input);
+    const output = await Runtime.run(input).catch(refuse);
     stopUnlessShown(photo);
     const covered = [width / Network.AB_STRIDE, height / Network.AB_STRIDE];
     const make = (look) => Network.smallColors(output, about, look === "vivid" ? about.vivid_contrast : undefined);
-    return { looks: { natural: make("natural"), vivid: make("vivid") }, covered };
+    return { looks: { natural: make("natural"), vivid: make("vivid") }, lightness, covered };
   }
 
   function startNetwork() {
@@ -120,8 +123,27 @@
     };
   }
 
+  const chosenChroma = () => Number($("chroma").value);
+
   /** The small a,b planes of a photo in the look that is chosen. */
-  const colors = ({ small }) => ({ ...small.looks[$("vivid").checked ? "vivid" : "natural"], covered: small.covered });
+  function predicted({ small: { looks, ...rest } }) {
+    return { ...looks[$("vivid").checked ? "vivid" : "natural"], ...rest };
+  }
+
+  /** The small a,b planes to paint a photo with, and their chroma: hints have the one that was asked for. */
+  function colors(photo) {
+    if (!photo.hints.length) return [predicted(photo), chosenChroma()];
+    const grid = Bands.cut(predicted(photo));
+    for (let i = 0; i < grid.ab.length; i++) grid.ab[i] *= chosenChroma();
+    Hints.follow(grid, photo, photo.hints);
+    return [grid, 1];
+  }
+
+  /** The a* and b* of a pixel, with the photo's hints or as they are without. */
+  function colorAt(photo, place, withoutHints = false) {
+    const [grid, chroma] = withoutHints ? [predicted(photo), chosenChroma()] : colors(photo);
+    return Hints.colorAt(place, photo, Bands.cut(grid)).map((value) => chroma * value);
+  }
 
   let recoloring = null, again = false;
 
@@ -138,10 +160,12 @@
     try {
       while (again && shown.small) {
         again = false;
+        const started = performance.now();
         const photo = shown, pixels = new ImageData(photo.preview.width, photo.preview.height);
         const write = (band, top) => pixels.data.set(band.data, 4 * top * pixels.width);
-        await Bands.paint(Bands.fromPixels(photo.preview), colors(photo), Number($("chroma").value), write);
+        await Bands.paint(Bands.fromPixels(photo.preview), ...colors(photo), write);
         if (photo === shown) $("colored").getContext("2d").putImageData(pixels, 0, 0);
+        if (photo.hints.length) performance.measure("followed", { start: started });
       }
     } finally {
       recoloring = null;
@@ -157,7 +181,7 @@
       const canvas = Object.assign(document.createElement("canvas"), { width: photo.width, height: photo.height });
       const context = canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true });
       const write = (band, top) => context.putImageData(band, 0, top);
-      await Bands.paint(photo, colors(photo), Number($("chroma").value), write, progressOf(photo));
+      await Bands.paint(photo, ...colors(photo), write, progressOf(photo));
       showProgress();
       const type = photo.type === "image/jpeg" ? photo.type : "image/png";
       const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, JPEG_QUALITY));
@@ -199,22 +223,44 @@
     $("stage").style.setProperty("--split", `${$("split").value}%`);
   }
 
-  /** Let the slider between gray and color follow the mouse or a finger: on phones, a range's own thumb hardly can. */
+  /** Let what is at a place, a share of the width, be seen in color. */
+  function reveal(share) {
+    if (100 * share < $("split").value) setSplit(Math.max(0, 100 * share - 5));
+  }
+
+  let pressed = null; // the event with which a finger or a button of the mouse came down on the photo
+
+  /**
+   * Let the slider between gray and color follow the mouse or a finger: on phones, a range's own thumb hardly can. A
+   * click where the pointer came down says what color is there.
+   */
   function followPointer(event) {
     if (event.type === "pointerdown") {
+      if (event.button !== 0) return;
       event.preventDefault();
       $("stage").setPointerCapture(event.pointerId);
       $("split").focus({ preventScroll: true, focusVisible: false });
-    } else if (!event.buttons) return;
-    const { left, width } = $("stage").getBoundingClientRect();
-    setSplit(100 * (event.clientX - left) / width);
+      pressed = event;
+    } else if (event.type === "pointermove") {
+      if (!event.buttons) return;
+      const { left, width } = $("stage").getBoundingClientRect();
+      if (pressed && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) < Markers.MOVED) return;
+      pressed = null;
+      setSplit(100 * (event.clientX - left) / width);
+    } else {
+      if (pressed && event.type === "pointerup") Markers.clicked(pressed);
+      pressed = null;
+    }
   }
 
   function dropped(event) {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault(); // otherwise the browser would leave the page and show the file
     $("drop").classList.toggle("over", event.type === "dragover");
-    if (event.type === "drop" && event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
+    if (event.type !== "drop" || !event.dataTransfer.files.length) return;
+    const file = event.dataTransfer.files[0];
+    if (file.name.toLowerCase().endsWith(".json")) Markers.load(file);
+    else open(file);
   }
 
   function followTheme() {
@@ -226,7 +272,8 @@
   followTheme();
   setSplit(50);
   for (const type of ["dragover", "dragleave", "drop"]) document.addEventListener(type, dropped);
-  for (const type of ["pointerdown", "pointermove"]) $("stage").addEventListener(type, followPointer);
+  for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) $("stage").addEventListener(type, followPointer);
+  Markers.start({ changed: recolor, colorAt, say, handOver, reveal });
   $("split").addEventListener("input", () => setSplit($("split").value));
   $("chroma").addEventListener("input", recolor);
   $("vivid").addEventListener("change", recolor);

@@ -68,5 +68,5 @@ const Resample = (() => {
     return target;
   }
 
-  return { plan, alongRows, alongColumns };
+  return { bicubic, plan, alongRows, alongColumns };
 })();
