@@ -5,6 +5,7 @@ __all__ = ["in_words"]
 WORDS = {
     "auc": "AuC",
     "auc_rebalanced": "AuC, rebalanced",
+    "better_than_gray_pct": "better than gray, %",
     "colorfulness_gap": "colorfulness gap",
     "delta_e": "ΔE2000",
     "delta_e_mean": "ΔE2000, mean",
@@ -33,6 +34,7 @@ WORDS = {
     "unet_contrast": "U-Net, more contrast of color",
     "unet_gain": "U-Net, colors turned up",
     "unet_gan": "U-Net, adversarial",
+    "unet_huber": "U-Net, Huber's error",
     "unet_squared": "U-Net, squared error",
     "unet_vivid": "U-Net, vivid look",
     "welsh": "borrowed colors (Welsh et al.)",
