@@ -52,7 +52,7 @@ class Hint(NamedTuple):
 class Spreading(NamedTuple):
     """How far hints reach; the defaults were chosen on validation photos, by simulated clicks (notebook 10).
 
-    Attributes
+    Parameters
     ----------
     lightness : float
         Difference of L* between neighbors that counts as an edge.
