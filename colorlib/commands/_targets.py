@@ -120,6 +120,10 @@ class Targets:
         """
         return [path for path in job.outputs if self._is_free(job, path)]
 
+    def without_inputs(self) -> "Targets":
+        """Return the same rules, for outputs that were found to be none of the inputs: for other processes."""
+        return Targets([], self._overwrite, self._keep)
+
     def wrote(self, path: Path) -> None:
         """Note that an output is there, so that no other photo replaces it."""
         self._written.add(path)

@@ -4,6 +4,7 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from ..training.progress import progress_bar
 from ._log import Log
 from ._sheet import Sheet, scaled
 from ._targets import Job, Targets, plan_jobs
+from ._workers import run_all
 from .inputs import list_images, missing, one_line, print_error, print_note
 
 __all__ = ["Outcome", "colorize", "colorize_files"]
@@ -45,6 +47,8 @@ def colorize(
     overwrite: bool = False,
     skip_existing: bool = False,
     log: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Color image files and report on the terminal; see `colorize_files`.
 
@@ -52,7 +56,7 @@ def colorize(
     ----------
     inputs : sequence of str
         Files, folders (the photos directly in them) and glob patterns.
-    output, model, look, chroma, size, compare, overwrite, skip_existing
+    output, model, look, chroma, size, compare, overwrite, skip_existing, workers, cluster
         As in `colorize_files`.
     log : str, optional
         File to which a line is added for each photo: when, what became of it, and why.
@@ -80,6 +84,8 @@ def colorize(
         compare=compare,
         overwrite=overwrite,
         skip_existing=skip_existing,
+        workers=workers,
+        cluster=cluster,
     )
     with Log(log, [*sources, *_model_file(model)]) as lines:
 
@@ -125,6 +131,8 @@ def colorize_files(
     compare: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> Iterator[Outcome]:
     """Color image files; one that can't be used does not stop the others.
 
@@ -152,6 +160,8 @@ def colorize_files(
         Replace outputs that exist, which is otherwise an error.
     skip_existing : bool
         Leave outputs that exist as they are, and make those that are missing.
+    workers, cluster : int, str, optional
+        Color with as many processes, on this machine or on a cluster of Ray; see `colorlib.commands._workers.run_all`.
 
     Yields
     ------
@@ -171,7 +181,9 @@ def colorize_files(
         raise ValueError("outputs that exist can't be both replaced and kept: choose --overwrite or --skip-existing")
     jobs = plan_jobs(sources, Path(output).expanduser(), compare)
     targets = Targets([*sources, *_model_file(model)], overwrite, keep=skip_existing)
-    return _colorize_jobs(jobs, targets, model, look, chroma, size)
+    alone = workers is None and cluster is None
+    make_work = partial(_Coloring, targets if alone else targets.without_inputs(), model, look, chroma, size)
+    return _colorize_jobs(jobs, targets, make_work, workers, cluster)
 
 
 def _model_file(model: str | None) -> list[Path]:
@@ -179,7 +191,7 @@ def _model_file(model: str | None) -> list[Path]:
 
 
 def _colorize_jobs(
-    jobs: Sequence[Job], targets: Targets, model: str | None, look: str, chroma: float, size: int | None
+    jobs: Sequence[Job], targets: Targets, make_work: "partial[_Coloring]", workers: int | None, cluster: str | None
 ) -> Iterator[Outcome]:
     waiting = []
     if jobs:
@@ -200,22 +212,35 @@ def _colorize_jobs(
     if not waiting:
         return
     _make_folder(waiting[0].target.parent)
-    colorizer = load_model(find_model(model)).with_look(look)
     with progress_bar(len(waiting), unit="photo", enabled=len(waiting) > 1) as bar:
-        for number, job in enumerate(waiting, 1):
-            try:
-                yield _colorize_file(job, targets, colorizer, chroma, size)
-            except MemoryError:
-                yield Outcome(
-                    "failed", f"{job.source} needs more memory than is available: make it smaller with --size"
-                )
-            except PhotoError as error:
-                yield Outcome("failed", str(error))
-                if getattr(error.__cause__, "errno", None) in DISK_IS_FULL and number < len(waiting):
-                    raise ValueError("the disk is full: make room, then go on with --skip-existing") from error
-            except Exception as error:  # whatever is wrong with one photo, the others are colored
-                yield Outcome("failed", f"{job.source} can't be colorized ({error or type(error).__name__})")
+        for number, (index, result) in enumerate(run_all(make_work, waiting, workers, cluster), 1):
+            reason = "ended the process that colored it: it may need more memory than there is, or be damaged"
+            outcome, is_full = result or (Outcome("failed", f"{waiting[index].source} {reason}"), False)
+            yield outcome
+            if is_full and number < len(waiting):
+                raise ValueError("the disk is full: make room, then go on with --skip-existing")
             bar.update()
+
+
+class _Coloring:
+    """What colors one photo after the other, in the process that it was made in."""
+
+    def __init__(self, targets: Targets, model: str | None, look: str, chroma: float, size: int | None):
+        self._colorizer = load_model(find_model(model)).with_look(look)
+        self._targets, self._chroma, self._size = targets, chroma, size
+
+    def __call__(self, job: Job) -> tuple[Outcome, bool]:
+        """Color a photo; returns what became of it, and whether the disk is full."""
+        is_full = False
+        try:
+            return _colorize_file(job, self._targets, self._colorizer, self._chroma, self._size), is_full
+        except MemoryError:
+            text = f"{job.source} needs more memory than is available: make it smaller with --size"
+        except PhotoError as error:
+            text, is_full = str(error), getattr(error.__cause__, "errno", None) in DISK_IS_FULL
+        except Exception as error:  # whatever is wrong with one photo, the others are colored
+            text = f"{job.source} can't be colorized ({error or type(error).__name__})"
+        return Outcome("failed", text), is_full
 
 
 def _make_folder(folder: Path) -> None:

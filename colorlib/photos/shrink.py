@@ -13,7 +13,7 @@ __all__ = ["SHORT_SIDE", "shrink_photo"]
 SHORT_SIDE = 256  #: Pixels of the shorter side of a small copy, at most.
 
 
-def shrink_photo(path: Path, quality: int = 90) -> bytes:
+def shrink_photo(path: Path, quality: int = 90, side: int = SHORT_SIDE) -> bytes:
     """Return the content of a WebP file with a small copy of a photo, upright and in sRGB, in its own proportions.
 
     Parameters
@@ -22,6 +22,8 @@ def shrink_photo(path: Path, quality: int = 90) -> bytes:
         An image file.
     quality : int
         Of WebP, from 0 to 100.
+    side : int
+        Pixels of the shorter side, at most.
 
     Raises
     ------
@@ -29,8 +31,8 @@ def shrink_photo(path: Path, quality: int = 90) -> bytes:
         If the file can't be read.
     """
     pixels = np.round(255 * read_image(path).rgb()).astype(np.uint8)
-    scale = min(1.0, SHORT_SIDE / min(pixels.shape[:2]))
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    scale = min(1.0, side / min(pixels.shape[:2]))
+    height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
     content = io.BytesIO()
     Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS).save(content, "WEBP", quality=quality)
     return content.getvalue()
