@@ -129,7 +129,7 @@ def start_training(photos: Path, storage: Path, workers: int, failures: int = 3,
         env=environment(ROOT) | QUIET | {"PYTHONPATH": path} | variables,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     return done, out
 

@@ -7,7 +7,8 @@ from ..training.cluster import open_cluster
 
 __all__ = ["run_all"]
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def run_all(

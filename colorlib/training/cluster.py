@@ -126,7 +126,7 @@ def fit_on_cluster(
         If the training failed.
     """
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.jax import JaxConfig, JaxTrainer
 
     store.remove(_BUG)

@@ -35,12 +35,9 @@ class StreamTask(Protocol):
         Number of batches, crops in each, and the seed of the order of photos.
     """
 
-    @property
-    def iterations(self) -> int: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
+    iterations: int
+    batch: int
+    seed: int
 
     def make_example(self, position: int, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Make the inputs and targets of one example; see `BatchStream`."""
@@ -211,7 +208,7 @@ def _variables(network: "keras.Model") -> dict[str, Any]:
 def _save_state(network: "keras.Model", store: Store, done: int) -> None:
     keras, content = load_keras(), io.BytesIO()
     arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in _variables(network).items()}
-    np.savez(content, **arrays)  # type: ignore[arg-type]
+    np.savez(content, **arrays)
     name = _state_name(done)
     store.write(name, content.getvalue())
     for older in store.names():

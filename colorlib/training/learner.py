@@ -124,9 +124,9 @@ def cosine_schedule(highest: float, iterations: int, warm_up: int) -> "keras.opt
     together, a rate that is set from outside would have to be told to all of them each time.
     """
     keras = load_keras()
-    ops, warm_up = keras.ops, min(warm_up, iterations // 10)
+    ops, schedules, warm_up = keras.ops, keras.optimizers.schedules, min(warm_up, iterations // 10)
 
-    class CosineSchedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    class CosineSchedule(schedules.LearningRateSchedule):  # type: ignore[name-defined]
         def __call__(self, step):
             iteration = ops.cast(step, "float32") + 1  # steps count from 0
             falling = (1 + ops.cos(np.pi * (iteration - warm_up) / (iterations + 1 - warm_up))) / 2

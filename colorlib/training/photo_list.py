@@ -40,7 +40,8 @@ class PhotoList(PhotoFiles):
     @classmethod
     def of(cls, names: Iterable[str]) -> Self:
         """Make a list of names."""
-        blob, lengths, piece = bytearray(), [], []
+        blob, lengths = bytearray(), []
+        piece: list[str] = []
 
         def pack() -> None:
             encoded = [os.fsencode(name) for name in piece]
@@ -65,7 +66,7 @@ class PhotoList(PhotoFiles):
         start = int(self.ends[index - 1]) if index else 0
         return os.fsdecode(self.names[start : int(self.ends[index]) - 1].tobytes())
 
-    def __getitem__(self, index: Any) -> np.ndarray:
+    def __getitem__(self, index: Any) -> Any:
         """Decode one photo: sRGB, uint8 of shape (H, W, 3); another if it is damaged."""
         return self.read(index)[0]
 

@@ -68,9 +68,9 @@ class Store:
         if not is_remote(self.address):
             folder = Path(self.address)
             return sorted(file.name for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
-        files, folder = remote_files(self.address)
+        files, path = remote_files(self.address)
         files.invalidate_cache()
-        found = files.ls(folder, detail=True) if files.exists(folder) else []
+        found = files.ls(path, detail=True) if files.exists(path) else []
         return sorted(Path(entry["name"]).name for entry in found if entry["type"] == "file")
 
     def path(self, name: str) -> str:
@@ -82,7 +82,7 @@ class Store:
         with local_copy(self.path(name)) as path:
             return path.read_bytes()
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes | memoryview) -> None:
         """Write a file; where it is stored at an address, that is done by a single request."""
         if not is_remote(self.address):
             write_whole(Path(self.path(name)), content)
