@@ -87,7 +87,7 @@ def test_two_processes_shrink_what_one_shrinks_and_not_again(cluster, photo, pho
         assert main([*arguments, str(tmp_path / output), *more]) == 1
         assert "11 shrunk, 0 skipped, 2 failed" in capsys.readouterr().out
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    assert read_image(tmp_path / "two" / "more" / "deep.png.webp").pixels.shape == (32, 48, 3)
+    assert read_image(tmp_path / "two" / "more" / "deep.png.jpg").pixels.shape == (32, 48, 3)
     assert main([*arguments, str(tmp_path / "two"), "--workers", "2"]) == 1
     assert "0 shrunk, 11 skipped, 2 failed" in capsys.readouterr().out
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..images import MAX_PIXELS, PhotoError
 from ..paths import write_whole
-from ..photos import shrink_photo
+from ..photos import shrink_to_train
 from ..training import find_photos, progress_bar
 from ._workers import run_all
 from .inputs import one_line, print_error
@@ -41,9 +41,9 @@ def shrink(folder: str, output: str, side: int = 320, workers: int | None = None
 def shrink_folder(
     folder: str, output: str, side: int, workers: int | None = None, cluster: str | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Write small copies of the photos in a folder, and in those below it, as WebP files; those that exist are kept.
+    """Write small copies of the photos in a folder, and in those below it, as JPEG files; those that exist are kept.
 
-    Each copy has its photo's name, with ``.webp`` added, and its place below the folder.
+    Each copy has its photo's name, with ``.jpg`` added, and its place below the folder.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def shrink_folder(
 
 
 def _copy_of(photo: str, source: Path, target: Path) -> str:
-    return os.path.join(target, os.path.relpath(photo, source) + ".webp")
+    return os.path.join(target, os.path.relpath(photo, source) + ".jpg")
 
 
 def _make_shrinker(source: Path, target: Path, side: int) -> "partial[str]":
@@ -98,7 +98,7 @@ def _shrink(photo: str, source: Path, target: Path, side: int) -> str:
     """Shrink a photo; return what was wrong with it, if anything."""
     copy = Path(_copy_of(photo, source, target))
     try:
-        write_whole(copy, shrink_photo(Path(photo), side=side))
+        write_whole(copy, shrink_to_train(Path(photo), side))
     except PhotoError as error:
         return str(error)
     except OSError as error:
