@@ -1,6 +1,7 @@
 """The U-Net trained on folders of any size, as ``colorlib train`` does it: by one process, or by many on a cluster."""
 
 import hashlib
+import importlib.util
 import json
 import os
 from collections.abc import Sequence
@@ -140,8 +141,8 @@ def train_folders(
         raise ValueError(f"a batch of {model.batch} can't be shared by {workers} workers: give a multiple of {workers}")
     task = StreamedUNet(model)
     os.environ.setdefault("KERAS_BACKEND", "jax")  # read when Keras is loaded, which is later
-    import jax  # noqa: F401  # so that what is missing is told before millions of photos are listed
-
+    if importlib.util.find_spec("jax") is None:  # told before millions of photos are listed
+        raise ModuleNotFoundError("No module named 'jax'", name="jax")
     photos = find_photos(folders)
     store = Store(f"{storage}/{run_name(model, photos)}")
     photos.save(store)

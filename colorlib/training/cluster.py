@@ -25,6 +25,7 @@ __all__ = ["fit_on_cluster", "open_cluster"]
 
 FAILURES = 8  # of machines or processes in one call, after which a training ends
 CONNECT_SECONDS = 10.0
+ATTEMPTS = 3  # to start a cluster on this machine
 _BUG = "failed.txt"
 
 
@@ -56,21 +57,28 @@ def open_cluster(address: str | None, processes: int) -> Iterator[ModuleType]:
         yield ray
         return
     _check_address(address)
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        if address:
-            ray.init(address, **quiet)
-        else:  # which listens to this machine alone
-            ray.init(num_cpus=processes, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        where = address or "this machine"
-        raise ValueError(f"no Ray cluster answers at {where} ({error}): start one, or check the address") from error
+    _start(ray, address, processes)
     try:
         if address and processes > (found := int(ray.cluster_resources().get("CPU", 0))):
             print(f"note: the cluster has {found} processors now; {processes} are awaited", file=sys.stderr)
         yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: ModuleType, address: str | None, processes: int) -> None:
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if not address:  # a cluster that listens to this machine alone
+        options |= {"num_cpus": processes, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            ray.init(address, **options)
+            return
+        except Exception as error:  # of any kind, as where a busy machine takes longer than the 30 seconds it is given
+            ray.shutdown()
+            if attempt == ATTEMPTS or address:
+                where = f"answers at {address}" if address else "can be started on this machine"
+                raise ValueError(f"no Ray cluster {where} ({error})") from error
 
 
 def _check_address(address: str | None) -> None:
