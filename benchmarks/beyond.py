@@ -153,10 +153,10 @@ def page(results: dict) -> str:
                 f"{rate * SMALL_KB / 1e3:,.0f}",
                 f"{batch:,}",
                 f"{crops // batch:,}",
-                f"{crops / rate / 3600:.1f}",
+                f"{crops / rate / 60:,.0f}",
             )
         )
-    head = ("GPUs", "crops/s", "cores to decode", "… if shrunk", "MB/s read", "batch", "steps", "hours")
+    head = ("GPUs", "crops/s", "cores to decode", "… if shrunk", "MB/s read", "batch", "steps", "minutes")
     shipped = about["settings"]
     batch_64 = 64 * GPU_BATCH
     return TEMPLATE.format(
@@ -178,7 +178,7 @@ def page(results: dict) -> str:
         shrink_hours=PHOTOS / decoding["shrunk_per_processor_second"] / 3600,
         small_kb=SMALL_KB,
         small_gb=PHOTOS * SMALL_KB / 1e6,
-        storage_64=64 * GPU_CROPS * SMALL_KB / 1e3,
+        storage_64=rate * SMALL_KB / 1e3,
         parameters=about["parameters"],
         gradient_mb=gradient_mb,
         reduce_ms=1e3 * reduce_seconds,

@@ -197,7 +197,7 @@ def coloring(at: Path) -> dict:
         command = [sys.executable, "-m", "colorlib", "colorize", str(at / "photos" / "000"), "-o", str(out), *more]
         started = time.perf_counter()
         done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
-        told[name] = done.stdout.strip().rpartition(", in ")[0]
+        told[name] = done.stdout.strip().splitlines()[-1].rpartition(", in ")[0]
         told[f"{name}_seconds"] = round(time.perf_counter() - started, 1)
         if name == "two":
             told["named"] = sum(line.startswith("error: ") for line in done.stderr.splitlines())

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from colorlib.cli import main
 from colorlib.images import PhotoError, write_image
 from colorlib.training import BatchStream, PhotoList, Store, cosine_rate, cosine_schedule, find_photos, load_keras
 
@@ -104,3 +105,26 @@ def test_the_schedule_is_the_rate_that_is_set_from_outside(iterations, warm_up):
     rates = [float(load_keras().ops.convert_to_numpy(schedule(step))) for step in range(iterations)]
     expected = [cosine_rate(8e-4, iterations, warm_up, step + 1) for step in range(iterations)]
     np.testing.assert_allclose(rates, expected, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["-o", "unet.h5"], "unet.h5 can't be the model: name it .onnx or .keras"),
+        (["-o", "unet.onnx", "--iterations", "0"], "iterations is 0: give at least 1"),
+        (["-o", "unet.onnx", "--batch", "0"], "batch is 0: give at least 1"),
+        (["-o", "unet.onnx", "--workers", "0"], "workers is 0: give at least 1"),
+        (["-o", "unet.onnx", "--workers", "3"], "a batch of 16 can't be shared by 3 workers: give a multiple of 3"),
+    ],
+)
+def test_a_training_that_can_not_begin_says_why_in_one_line(album, arguments, complaint, capsys):
+    assert main(["train", str(album), *arguments]) == 1
+    assert capsys.readouterr().err == f"error: {complaint}\n"
+
+
+def test_shrinking_into_the_folder_itself_and_to_no_size_is_refused(album, capsys):
+    assert main(["shrink", str(album), "-o", str(album / "small")]) == 1
+    assert main(["shrink", str(album), "-o", str(album.parent / "small"), "--side", "8"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "lies within" in lines[0] and "side 8 is out of range" in lines[1]
+    assert not (album.parent / "small").exists() and not (album / "small").exists()

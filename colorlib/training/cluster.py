@@ -73,6 +73,8 @@ def _start(ray: ModuleType, address: str | None, processes: int) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             ray.init(address, **options)
+            # It prints what became of processes on standard output, even so; those who need to know are told by us.
+            ray._private.worker.print_to_stdstream = lambda *_, **__: None
             return
         except Exception as error:  # of any kind, as where a busy machine takes longer than the 30 seconds it is given
             ray.shutdown()
