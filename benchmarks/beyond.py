@@ -59,7 +59,7 @@ programs on it: keep it in a network of its own, with Ray's token authentication
 ```
 ray start --head --port 6379 --num-cpus 1 && for n in 2 3; do ray start --address 127.0.0.1:6379 --num-cpus 1; done
 colorlib colorize scans/ -o colored/ --workers 3 --cluster auto
-ray stop
+ray stop   # all that Ray runs on this machine
 ```
 
 **Machines of a cloud**, by [Ray's cluster launcher](https://docs.ray.io/en/latest/cluster/vms/index.html): `ray
