@@ -1,12 +1,11 @@
 """Photos colored file by file, as ``colorlib colorize`` does it."""
 
 import errno
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..images import MAX_PIXELS, PhotoError, read_image, resize_image, write_image
 from ..models import Colorizer, find_model, load_model
@@ -14,7 +13,7 @@ from ..paths import discard_parts, write_whole
 from ..training.progress import progress_bar
 from ._log import Log
 from ._sheet import Sheet, scaled
-from ._targets import Job, Targets, plan_jobs
+from ._targets import Job, Targets, make_folder, plan_jobs
 from ._workers import run_all
 from .inputs import list_images, missing, one_line, print_error, print_note
 
@@ -183,16 +182,14 @@ def colorize_files(
     targets = Targets([*sources, *_model_file(model)], overwrite, keep=skip_existing)
     alone = workers is None and cluster is None
     make_work = partial(_Coloring, targets if alone else targets.without_inputs(), model, look, chroma, size)
-    return _colorize_jobs(jobs, targets, make_work, workers, cluster)
+    return _colorize_jobs(jobs, targets, partial(run_all, make_work, workers=workers, cluster=cluster))
 
 
 def _model_file(model: str | None) -> list[Path]:
     return [] if model is None else [Path(model)]  # a name that is no file's does no harm
 
 
-def _colorize_jobs(
-    jobs: Sequence[Job], targets: Targets, make_work: "partial[_Coloring]", workers: int | None, cluster: str | None
-) -> Iterator[Outcome]:
+def _colorize_jobs(jobs: Sequence[Job], targets: Targets, run: Callable[[Sequence[Job]], Any]) -> Iterator[Outcome]:
     waiting = []
     if jobs:
         discard_parts(jobs[0].target.parent)
@@ -211,9 +208,9 @@ def _colorize_jobs(
             yield Outcome("failed", str(error))
     if not waiting:
         return
-    _make_folder(waiting[0].target.parent)
+    make_folder(waiting[0].target.parent)
     with progress_bar(len(waiting), unit="photo", enabled=len(waiting) > 1) as bar:
-        for number, (index, result) in enumerate(run_all(make_work, waiting, workers, cluster), 1):
+        for number, (index, result) in enumerate(run(waiting), 1):
             reason = "ended the process that colored it: it may need more memory than there is, or be damaged"
             outcome, is_full = result or (Outcome("failed", f"{waiting[index].source} {reason}"), False)
             yield outcome
@@ -241,15 +238,6 @@ class _Coloring:
         except Exception as error:  # whatever is wrong with one photo, the others are colored
             text = f"{job.source} can't be colorized ({error or type(error).__name__})"
         return Outcome("failed", text), is_full
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder} can't be made ({error.strerror}): choose another output") from error
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"{folder} can't be written to: choose another output")
 
 
 def _colorize_file(job: Job, targets: Targets, colorizer: Colorizer, chroma: float, size: int | None) -> Outcome:
