@@ -57,7 +57,8 @@ programs on it: keep it in a network of its own, with Ray's token authentication
 **Three processes of one machine as a cluster**, to try it:
 
 ```
-ray start --head --port 6379 --num-cpus 1 && for n in 2 3; do ray start --address 127.0.0.1:6379 --num-cpus 1; done
+ray start --head --port 6379 --num-cpus 1 &&
+  for n in 2 3; do ray start --address 127.0.0.1:6379 --num-cpus 1; done
 colorlib colorize scans/ -o colored/ --workers 3 --cluster auto
 ray stop   # all that Ray runs on this machine
 ```
@@ -84,7 +85,7 @@ the commands above with `--cluster auto`. Neither of these two has been tried by
 
 **GPUs.** `--gpus 8 --workers 4` is one process for each of four machines, which takes all eight GPUs of its
 machine; two processes on one machine would take the same GPUs. With no `--workers`, one process takes all GPUs
-of this machine.
+of this machine. Nor has this been tried: what follows was measured without GPUs.
 
 ## What was measured
 
