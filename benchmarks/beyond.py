@@ -94,7 +94,7 @@ time.
 
 {measured}
 
-Two processes end with the weights of one, to within 0.000001 after 16 steps of Adam with averaging and dropout.
+Two processes end with the weights of one, to within 0.000001 after 15 steps of Adam with averaging and dropout.
 If one of them is killed, the training goes on by itself, and ends bit for bit as without that; if it failed for
 good, one process goes on from its state and ends within 0.000001. Tests do this, and color photos of which one
 kills its process.

@@ -31,7 +31,7 @@ class Tiny(UNet):
 
 if __name__ == "__main__":
     photos, storage, out, workers, failures = sys.argv[1:]
-    model = Tiny(batch=4, stages=((8, 32), (8, 64)), averaging=0.9)
+    model = Tiny(batch=4, stages=((8, 32), (7, 64)), averaging=0.9)
     processes = int(workers) or None
     options = {"failures": int(failures), "environment": {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}} if processes else {}
     trained = train_folders(model, [photos], storage, processes, every=4, **options)

@@ -5,6 +5,7 @@ of sums. What is kept of an unfinished training does not tell how many processes
 """
 
 import io
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -121,7 +122,8 @@ def fit_stream(
     saver = _saver(task.iterations, done, store if rank == 0 else None, stream, tell, stop_requested)
     # A single call: another one fails in Keras on JAX where weights are averaged ("donate the same buffer twice").
     network.fit(
-        (stream(done + number) for number in range(1, left + 1)),
+        # Without an end, since Keras looks ahead, and warns where there is one.
+        (stream(number) for number in itertools.count(done + 1)),
         steps_per_epoch=every,
         epochs=math.ceil(left / every),
         shuffle=False,
@@ -177,8 +179,7 @@ def _saver(
     """Make the callback that counts iterations, tells of them, and keeps the state in a store, if there is one."""
 
     class Saver(load_keras().callbacks.Callback):  # type: ignore[misc]  # a class that is imported late
-        async_safe = True  # it doesn't look at what Keras computes meanwhile
-
+        # Not `async_safe`: Keras would call it from another thread, and do more steps before it hears that it may stop.
         def on_train_begin(self, logs=None):
             self.done, self.loss, self.started = done, math.nan, time.perf_counter()
 
