@@ -88,7 +88,7 @@ clean:  ## Remove what was built; keeps .venv and the photos
 	  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
 	    base=$$candidate; break; fi; done; \
 	if [ -z "$$base" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found: install one first" >&2; exit 1; fi; \
-	echo "Setting up .venv with $$base: a download of some 610 MB, once"; \
+	echo "Setting up .venv with $$base: a download of some 840 MB, once"; \
 	$$base -m venv .venv && \
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[report,test]' && \
 	{ $(PYTHON) -m compileall -qq -j 0 .venv/lib || true; } && \

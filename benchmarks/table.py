@@ -74,11 +74,11 @@ def page(results: dict[str, dict]) -> str:
         for point in network["curves"][name]
     ]
     return TEMPLATE.format(
-        cases=_table(
+        cases=markdown_table(
             ("what", "ours", "memory", "instead", "theirs", "memory", "ratio"),
             (_row(what.format(**results[name]), results[name]) for name, what in CASES.items()),
         ),
-        curves=_table(("network", "step", "seconds", "training", "held out"), points),
+        curves=markdown_table(("network", "step", "seconds", "training", "held out"), points),
         linear=results["linear_fit"],
         mlp=(mlp := results["mlp_fit"]),
         epoch_ratio=mlp["peer_epoch_seconds"] * mlp["our_epochs"] / mlp["ours"]["seconds"],
@@ -101,7 +101,8 @@ def _row(what: str, result: dict) -> tuple[str, ...]:
     return what, *ours, result["peer"]["name"], *peer, f"{result['ratio']:.1f}"
 
 
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Lay out rows as a table of Markdown."""
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
 
 

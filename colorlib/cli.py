@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         from .commands.inputs import print_error
 
         if isinstance(error, ModuleNotFoundError) and error.name:
-            extra = "report" if paths.IS_CLONE else "train"
+            extra = "cluster" if error.name in ("ray", "jax") else "report" if paths.IS_CLONE else "train"
             error = RuntimeError(f"the package {error.name} is missing: install colorlib with its extra `{extra}`")
         print_error(error)
         return 1
@@ -83,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.set_defaults(run=run, needs_clone=needs_clone)
         return command
+
+    def add_workers(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--workers", type=int, metavar="N", help="work with N processes, by Ray")
+        command.add_argument("--cluster", metavar="ADDRESS", help="… on this cluster; on this machine by default")
 
     command = add(
         "colorize",
@@ -124,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--hints", metavar="FILE", help='more of them, as saved by the page "Color your photo"')
     command.add_argument("--log", metavar="FILE", help="add a line for each photo to this file: what became of it, why")
+    add_workers(command)
 
     command = add(
         "score",
@@ -136,6 +141,39 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--csv", dest="table", metavar="FILE", help="also write every score of every photo to this file"
     )
+    add_workers(command)
+
+    command = add(
+        "shrink",
+        ".commands.shrink:shrink",
+        "make small copies of the photos in a folder, to train on",
+        "  colorlib shrink photos/ -o small/ --side 320 --workers 8",
+    )
+    command.add_argument("folder", metavar="FOLDER", help="a folder of photos, with all folders below it")
+    command.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a folder for the copies")
+    command.add_argument("--side", type=int, default=320, metavar="PIXELS", help="shorter side; 320 by default")
+    add_workers(command)
+
+    command = add(
+        "train",
+        ".commands.train:train",
+        "train the U-Net on folders of photos, on one machine or many",
+        "  colorlib train small/ -o unet.keras --iterations 5000\n"
+        "  colorlib train small/ -o unet.keras --workers 8 --gpus 8 --cluster auto --storage /shared/runs",
+    )
+    command.add_argument(
+        "folders", nargs="+", metavar="FOLDER", help="folders of photos, with all below them; or s3:// and the like"
+    )
+    command.add_argument("-o", "--output", required=True, metavar="FILE", help="the model: .onnx, or .keras")
+    command.add_argument("--iterations", type=int, help="number of batches to learn from; as the shipped network's")
+    command.add_argument("--batch", type=int, help="number of crops in each, over all processes; likewise")
+    command.add_argument(
+        "--gpus", type=int, default=0, metavar="N", help="GPUs of each process, of which a machine has one then"
+    )
+    command.add_argument(
+        "--storage", metavar="DIR", help="for unfinished trainings, seen by all machines; runs beside FILE by default"
+    )
+    add_workers(command)
 
     command = add(
         "report",

@@ -79,7 +79,7 @@ def run_folder(collection: str, profile: str) -> Path:
     return BUILD / f"{collection}-{profile}"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file whole or not at all: next to it first, then renamed over it.
 
     A link that has the file's name is replaced, not followed. On disk the content is complete before it has the name,

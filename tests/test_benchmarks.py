@@ -1,14 +1,23 @@
 """The page of timings says what the benchmarks measured, and the measurements are whole."""
 
 import importlib.util
+import json
+import sys
 
 import pytest
 
 from colorlib import paths
 
-SPEC = importlib.util.spec_from_file_location("table", paths.ROOT / "benchmarks" / "table.py")
-table = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(table)
+
+def load(name: str):
+    """Import one of the scripts; they import each other."""
+    spec = importlib.util.spec_from_file_location(name, paths.ROOT / "benchmarks" / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+table, beyond = load("table"), load("beyond")
 RESULTS = table.read_results()
 
 
@@ -22,3 +31,14 @@ def test_both_sides_were_timed_in_one_run(name):
     assert result["machine"] and result["ours"]["peak_mb"] > 0
     assert result["ratio"] == pytest.approx(result["peer"]["seconds"] / result["ours"]["seconds"], rel=0.05)
     assert result["peer"]["name"] in table.page(RESULTS)
+
+
+def test_the_page_on_many_processes_is_that_of_the_results_and_they_are_as_it_says():
+    results = json.loads(beyond.RESULTS.read_text("utf-8"))
+    assert beyond.PAGE.read_text("utf-8") == beyond.page(results), "run `python benchmarks/beyond.py`"
+    few, many = results["folder_of_1000"], results["folder_of_100000"]
+    assert many["peak_mb"] < 1.1 * few["peak_mb"]
+    assert results["start_of_ten_million"]["processor_seconds"] < 30
+    assert results["training_by_2"]["crops_per_second"] > results["training_by_1"]["crops_per_second"]
+    coloring = results["coloring"]
+    assert coloring["other"] == 0 and coloring["only_one"] == ["killer.png"]

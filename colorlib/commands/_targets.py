@@ -12,7 +12,7 @@ from PIL import Image
 from ..images import SUFFIXES, PhotoError, image_format, output_name
 from .inputs import FileSet
 
-__all__ = ["Job", "Targets", "plan_jobs"]
+__all__ = ["Job", "Targets", "make_folder", "plan_jobs"]
 
 LONGEST_NAME = 255  # bytes that file systems allow
 
@@ -120,6 +120,10 @@ class Targets:
         """
         return [path for path in job.outputs if self._is_free(job, path)]
 
+    def without_inputs(self) -> "Targets":
+        """Return the same rules, for outputs that were found to be none of the inputs: for other processes."""
+        return Targets([], self._overwrite, self._keep)
+
     def wrote(self, path: Path) -> None:
         """Note that an output is there, so that no other photo replaces it."""
         self._written.add(path)
@@ -142,3 +146,19 @@ class Targets:
 
 def _like_another(job: Job, path: Path) -> PhotoError:
     return PhotoError(f"{job.source} would go to {path}, like another photo: colorize it separately")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the outputs.
+
+    Raises
+    ------
+    ValueError
+        If that can't be done, or nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} can't be made ({error.strerror}): choose another output") from error
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{folder} can't be written to: choose another output")

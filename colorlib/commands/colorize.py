@@ -1,11 +1,11 @@
 """Photos colored file by file, as ``colorlib colorize`` does it."""
 
 import errno
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..images import MAX_PIXELS, PhotoError, read_image, resize_image, write_image
 from ..models import Colorizer, find_model, load_model
@@ -14,7 +14,8 @@ from ..training.progress import progress_bar
 from ._hints import Spot, hints_of, moved_hints, place_hints
 from ._log import Log
 from ._sheet import Sheet, scaled
-from ._targets import Job, Targets, plan_jobs
+from ._targets import Job, Targets, make_folder, plan_jobs
+from ._workers import run_all
 from .inputs import list_images, missing, one_line, print_error, print_note
 
 __all__ = ["Outcome", "colorize", "colorize_files"]
@@ -48,6 +49,8 @@ def colorize(
     log: str | None = None,
     hint: Sequence[str] = (),
     hints: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Color image files and report on the terminal; see `colorize_files`.
 
@@ -55,7 +58,7 @@ def colorize(
     ----------
     inputs : sequence of str
         Files, folders (the photos directly in them) and glob patterns.
-    output, model, look, chroma, size, compare, overwrite, skip_existing
+    output, model, look, chroma, size, compare, overwrite, skip_existing, workers, cluster
         As in `colorize_files`.
     log : str, optional
         File to which a line is added for each photo: when, what became of it, and why.
@@ -88,6 +91,8 @@ def colorize(
         overwrite=overwrite,
         skip_existing=skip_existing,
         spots=hints_of(hint, hints),
+        workers=workers,
+        cluster=cluster,
     )
     with Log(log, [*sources, *_files(model, hints)]) as lines:
 
@@ -134,6 +139,8 @@ def colorize_files(
     overwrite: bool = False,
     skip_existing: bool = False,
     spots: Sequence[Spot] = (),
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> Iterator[Outcome]:
     """Color image files; one that can't be used does not stop the others.
 
@@ -163,6 +170,8 @@ def colorize_files(
         Leave outputs that exist as they are, and make those that are missing.
     spots : sequence of Spot
         Colors that are known of a single photo.
+    workers, cluster : int, str, optional
+        Color with as many processes, on this machine or on a cluster of Ray; see `colorlib.commands._workers.run_all`.
 
     Yields
     ------
@@ -184,22 +193,16 @@ def colorize_files(
         raise ValueError(f"hints are for one photo, and there are {len(sources)}: give one input, or no hints")
     jobs = plan_jobs(sources, Path(output).expanduser(), compare)
     targets = Targets([*sources, *_files(model)], overwrite, keep=skip_existing)
-    return _colorize_jobs(jobs, targets, model, look, chroma, size, spots)
+    alone = workers is None and cluster is None
+    make_work = partial(_Coloring, targets if alone else targets.without_inputs(), model, look, chroma, size, spots)
+    return _colorize_jobs(jobs, targets, partial(run_all, make_work, workers=workers, cluster=cluster))
 
 
 def _files(*names: str | None) -> list[Path]:
     return [Path(name) for name in names if name is not None]  # a model's name that is no file's does no harm
 
 
-def _colorize_jobs(
-    jobs: Sequence[Job],
-    targets: Targets,
-    model: str | None,
-    look: str,
-    chroma: float,
-    size: int | None,
-    spots: Sequence[Spot],
-) -> Iterator[Outcome]:
+def _colorize_jobs(jobs: Sequence[Job], targets: Targets, run: Callable[[Sequence[Job]], Any]) -> Iterator[Outcome]:
     waiting = []
     if jobs:
         discard_parts(jobs[0].target.parent)
@@ -218,32 +221,38 @@ def _colorize_jobs(
             yield Outcome("failed", str(error))
     if not waiting:
         return
-    _make_folder(waiting[0].target.parent)
-    colorizer = load_model(find_model(model)).with_look(look)
+    make_folder(waiting[0].target.parent)
     with progress_bar(len(waiting), unit="photo", enabled=len(waiting) > 1) as bar:
-        for number, job in enumerate(waiting, 1):
-            try:
-                yield _colorize_file(job, targets, colorizer, chroma, size, spots)
-            except MemoryError:
-                yield Outcome(
-                    "failed", f"{job.source} needs more memory than is available: make it smaller with --size"
-                )
-            except PhotoError as error:
-                yield Outcome("failed", str(error))
-                if getattr(error.__cause__, "errno", None) in DISK_IS_FULL and number < len(waiting):
-                    raise ValueError("the disk is full: make room, then go on with --skip-existing") from error
-            except Exception as error:  # whatever is wrong with one photo, the others are colored
-                yield Outcome("failed", f"{job.source} can't be colorized ({error or type(error).__name__})")
+        for number, (index, result) in enumerate(run(waiting), 1):
+            reason = "ended the process that colored it: it may need more memory than there is, or be damaged"
+            outcome, is_full = result or (Outcome("failed", f"{waiting[index].source} {reason}"), False)
+            yield outcome
+            if is_full and number < len(waiting):
+                raise ValueError("the disk is full: make room, then go on with --skip-existing")
             bar.update()
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder} can't be made ({error.strerror}): choose another output") from error
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"{folder} can't be written to: choose another output")
+class _Coloring:
+    """What colors one photo after the other, in the process that it was made in."""
+
+    def __init__(
+        self, targets: Targets, model: str | None, look: str, chroma: float, size: int | None, spots: Sequence[Spot]
+    ):
+        self._colorizer = load_model(find_model(model)).with_look(look)
+        self._targets, self._chroma, self._size, self._spots = targets, chroma, size, spots
+
+    def __call__(self, job: Job) -> tuple[Outcome, bool]:
+        """Color a photo; returns what became of it, and whether the disk is full."""
+        is_full = False
+        try:
+            return _colorize_file(job, self._targets, self._colorizer, self._chroma, self._size, self._spots), is_full
+        except MemoryError:
+            text = f"{job.source} needs more memory than is available: make it smaller with --size"
+        except PhotoError as error:
+            text, is_full = str(error), getattr(error.__cause__, "errno", None) in DISK_IS_FULL
+        except Exception as error:  # whatever is wrong with one photo, the others are colored
+            text = f"{job.source} can't be colorized ({error or type(error).__name__})"
+        return Outcome("failed", text), is_full
 
 
 def _colorize_file(

@@ -15,6 +15,7 @@ from ..images import SUFFIXES, PhotoError, read_image
 from ..paths import write_whole
 from ..scores.metrics import score_photo
 from ..training.progress import progress_bar
+from ._workers import run_all
 from .inputs import FileSet, list_images, missing, one_line, print_error
 
 __all__ = ["pair_files", "score", "score_files", "summary"]
@@ -28,7 +29,9 @@ SHOWN = ["psnr_rgb", "ssim", "delta_e_mean", "colorfulness_gap", "auc"]
 LONGEST_LABEL = 40  # letters
 
 
-def score(true: str, predicted: str, table: str | None = None) -> int:
+def score(
+    true: str, predicted: str, table: str | None = None, workers: int | None = None, cluster: str | None = None
+) -> int:
     """Score colorized files and print a summary; see `pair_files` and `score_files`.
 
     Parameters
@@ -37,6 +40,8 @@ def score(true: str, predicted: str, table: str | None = None) -> int:
         As in `pair_files`.
     table : str, optional
         Also write every score of every photo to this CSV file.
+    workers, cluster : int, str, optional
+        As in `score_files`.
 
     Returns
     -------
@@ -61,9 +66,11 @@ def score(true: str, predicted: str, table: str | None = None) -> int:
         raise ValueError(f"{table} can't be the table, since it is a photo: name the table .csv")
     rows: list[Row] = []
     try:
-        for row in score_files(pairs, report):
+        for row in score_files(pairs, report, workers, cluster):
             rows.append(row)
     finally:  # after Ctrl-C, too: what is scored is not lost
+        order = {file.name: number for number, (file, _) in enumerate(pairs)}
+        rows.sort(key=lambda row: order[str(row["photo"])])  # since several processes are done in any order
         if rows:
             print(summary(rows))
             if table:
@@ -160,7 +167,9 @@ def _groups(
     return list(groups.values())
 
 
-def score_files(pairs: Sequence[Pair], on_error: Callable[[Exception], None]) -> Iterator[Row]:
+def score_files(
+    pairs: Sequence[Pair], on_error: Callable[[Exception], None], workers: int | None = None, cluster: str | None = None
+) -> Iterator[Row]:
     """Score colorized photos, and the same photos left gray, with every metric of the leaderboard.
 
     A photo with opacity is scored as it looks on white, its colorized version with the same opacity, so that pixels
@@ -172,6 +181,8 @@ def score_files(pairs: Sequence[Pair], on_error: Callable[[Exception], None]) ->
         True and colorized photos, as `pair_files` finds them.
     on_error : callable
         Called with an error for each pair that can't be scored.
+    workers, cluster : int, str, optional
+        Score with as many processes, on this machine or on a cluster of Ray; see `colorlib.commands._workers.run_all`.
 
     Yields
     ------
@@ -180,15 +191,28 @@ def score_files(pairs: Sequence[Pair], on_error: Callable[[Exception], None]) ->
         `colorlib.scores.metrics.score_photo` that files can be scored with.
     """
     with progress_bar(len(pairs), unit="photo", enabled=len(pairs) > 1) as bar:
-        for true_file, predicted_file in pairs:
-            try:
-                yield from _score_pair(true_file, predicted_file)
-            except PhotoError as error:
-                on_error(error)
-            except Exception as error:  # whatever is wrong with one photo, the others are scored
-                reason = str(error) or type(error).__name__
-                on_error(PhotoError(f"{predicted_file} can't be scored against {true_file} ({reason})"))
+        for index, result in run_all(_make_scorer, pairs, workers, cluster):
+            if result is None:
+                result = PhotoError(f"{pairs[index][1]} ended the process that scored it: it is left out")
+            if isinstance(result, PhotoError):
+                on_error(result)
+            else:
+                yield from result
             bar.update()
+
+
+def _make_scorer() -> Callable[[Pair], list[Row] | PhotoError]:
+    return _try_pair
+
+
+def _try_pair(pair: Pair) -> list[Row] | PhotoError:
+    try:
+        return _score_pair(*pair)
+    except PhotoError as error:
+        return error
+    except Exception as error:  # whatever is wrong with one photo, the others are scored
+        reason = str(error) or type(error).__name__
+        return PhotoError(f"{pair[1]} can't be scored against {pair[0]} ({reason})")
 
 
 def summary(rows: Sequence[Row]) -> str:

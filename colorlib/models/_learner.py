@@ -28,7 +28,7 @@ from ._encoder import is_encoder_layer
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["CropMaker", "UNetLearner"]
+__all__ = ["WARM_UP_ITERATIONS", "CropMaker", "UNetLearner", "crop_maker", "unet_optimizer"]
 
 WARM_UP_ITERATIONS = 100
 
@@ -92,14 +92,9 @@ class UNetLearner(NetworkLearner):
     def __init__(
         self, network: "keras.Model", loss: Callable, photos: np.ndarray | PhotoFiles, settings: Mapping[str, Any]
     ):
-        names = ("stages", "batch", "zoom", "flip", "lightness_jitter", "seed")
-        make_crop = CropMaker(**{name: settings[name] for name in names})
+        make_crop, iterations = crop_maker(settings), sum(count for count, _ in settings["stages"])
         self.stream = BatchStream(photos, make_crop, settings["batch"], settings["seed"], processes=bool(accelerator()))
-        iterations = sum(count for count, _ in settings["stages"])
-        # So that a short training forgets its start, too.
-        averaging = min(settings["averaging"], max(0.0, 1 - 20 / iterations))
-        rates = {layer.name: settings["encoder_rate"] for layer in network.layers if is_encoder_layer(layer.name)}
-        optimizer = make_adam(settings["learning_rate"], averaging, rates)
+        optimizer = unet_optimizer(network, settings, settings["learning_rate"], iterations)
         super().__init__(network, optimizer, loss, self.stream, iterations, WARM_UP_ITERATIONS)
 
     def waiting_share(self, history: History) -> float:
@@ -120,3 +115,16 @@ class UNetLearner(NetworkLearner):
     def finish(self) -> None:
         """Give the network its averaged weights."""
         self._network.optimizer.finalize_variable_values(self._network.trainable_variables)
+
+
+def crop_maker(settings: Mapping[str, Any]) -> CropMaker:
+    """Make what cuts the examples of a U-Net with these settings."""
+    names = ("stages", "batch", "zoom", "flip", "lightness_jitter", "seed")
+    return CropMaker(**{name: settings[name] for name in names})
+
+
+def unet_optimizer(network: "keras.Model", settings: Mapping[str, Any], rate: Any, iterations: int) -> Any:
+    """Make the optimizer of a U-Net with these settings, at a learning rate or on a schedule of it."""
+    averaging = min(settings["averaging"], max(0.0, 1 - 20 / iterations))  # so that a short training forgets its start
+    rates = {layer.name: settings["encoder_rate"] for layer in network.layers if is_encoder_layer(layer.name)}
+    return make_adam(rate, averaging, rates)

@@ -136,6 +136,18 @@ class UNet(NetworkColorizer):
             self.filters, self.head.channels, None, self.dropout, self.encoder, self.encoder_rate > 0, self.decoders
         )
 
+    def initial_network(self, start: "keras.Model | None" = None) -> "keras.Model":
+        """Build the network with the weights that a training begins with; `start` is as in `fit`."""
+        load_keras().utils.set_random_seed(self.seed)
+        network = self.build()
+        if start is not None:
+            for layer, trained in zip(network.layers, start.layers, strict=False):
+                if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:
+                    layer.set_weights(trained.get_weights())
+        elif self.encoder:
+            set_imagenet_weights(network, self.encoder)
+        return network
+
     def fit(
         self,
         photos: np.ndarray | PhotoFiles,
@@ -183,15 +195,8 @@ class UNet(NetworkColorizer):
         if not isinstance(photos, PhotoFiles):
             photos = check_photos(photos)
             self._check_zoom(photos)
-        load_keras().utils.set_random_seed(self.seed)
         self.size_, self.gain_ = self.size, 1.0
-        network = self.build()
-        if start is not None:
-            for layer, trained in zip(network.layers, start.layers, strict=False):
-                if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:
-                    layer.set_weights(trained.get_weights())
-        elif self.encoder:
-            set_imagenet_weights(network, self.encoder)
+        network = self.initial_network(start)
         self._begin_training(network)
         learner = self.make_learner(photos)
 
@@ -214,6 +219,12 @@ class UNet(NetworkColorizer):
         if validation is not None:
             self.calibrate(check_photos(validation))
         return self
+
+    def finish(self, network: "keras.Model") -> None:
+        """Take a network of these settings that was trained elsewhere as this model's own."""
+        self.size_, self.gain_ = self.size, 1.0
+        self._begin_training(network)
+        self._finish_training()
 
     def with_look(self, look: str) -> Self:
         """Return this model with the contrast of a look; see `Colorizer.with_look`."""

@@ -8,7 +8,7 @@ from .downloads import PhotosUnavailable
 from .files import fetch_photos, missing_photos, usable_collection
 from .load import first_colored, load_photos, small_copies
 from .manifests import COLLECTIONS, Photo, list_photos
-from .shrink import shrink_photo
+from .shrink import shrink_photo, shrink_to_train
 
 __all__ = [
     "COLLECTIONS",
@@ -21,6 +21,7 @@ __all__ = [
     "load_photos",
     "missing_photos",
     "shrink_photo",
+    "shrink_to_train",
     "small_copies",
     "usable_collection",
 ]

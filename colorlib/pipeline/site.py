@@ -98,7 +98,7 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
         raise RuntimeError(f"{figures} holds no results: run `make report` first")
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__", "colorize"))
-    for measured, chapter in (("README.md", "speed.md"), ("survived.md", "survived.md")):
+    for measured, chapter in (("README.md", "speed.md"), ("beyond.md", "beyond.md"), ("survived.md", "survived.md")):
         if (written := paths.BENCHMARKS.parent / measured).is_file():  # by `make bench` and `make fuzz`
             shutil.copy(written, source / chapter)
     shutil.copytree(figures, source / "figures")

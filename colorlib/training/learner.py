@@ -11,7 +11,7 @@ from .backend import EAGER_STEPS, load_keras, uses_xla
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["NetworkLearner", "cosine_rate", "make_adam"]
+__all__ = ["NetworkLearner", "cosine_rate", "cosine_schedule", "make_adam"]
 
 
 class NetworkLearner:
@@ -74,13 +74,15 @@ class NetworkLearner:
 
 
 def make_adam(
-    learning_rate: float, averaging: float, rates: Mapping[str, float] | None = None
+    learning_rate: "float | keras.optimizers.schedules.LearningRateSchedule",
+    averaging: float,
+    rates: Mapping[str, float] | None = None,
 ) -> "keras.optimizers.Optimizer":
     """Make an Adam optimizer that averages the weights, and may let some layers learn more slowly than the others.
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule
     averaging : float
         Momentum of the exponential moving average of the weights.
     rates : mapping of str to float, optional
@@ -115,3 +117,19 @@ def cosine_rate(highest: float, iterations: int, warm_up: int, iteration: int) -
     if iteration <= warm_up:
         return highest * iteration / warm_up
     return highest * (1 + np.cos(np.pi * (iteration - warm_up) / (iterations + 1 - warm_up))) / 2
+
+
+def cosine_schedule(highest: float, iterations: int, warm_up: int) -> "keras.optimizers.schedules.LearningRateSchedule":
+    """Make the schedule of `cosine_rate`, which is computed along with each step: where several processes learn
+    together, a rate that is set from outside would have to be told to all of them each time.
+    """
+    keras = load_keras()
+    ops, schedules, warm_up = keras.ops, keras.optimizers.schedules, min(warm_up, iterations // 10)
+
+    class CosineSchedule(schedules.LearningRateSchedule):  # type: ignore[name-defined]
+        def __call__(self, step):
+            iteration = ops.cast(step, "float32") + 1  # steps count from 0
+            falling = (1 + ops.cos(np.pi * (iteration - warm_up) / (iterations + 1 - warm_up))) / 2
+            return highest * ops.where(iteration <= warm_up, iteration / max(1, warm_up), falling)
+
+    return CosineSchedule()

@@ -18,7 +18,7 @@ from . import _checkpoint
 from ._history import History, Learner
 from .progress import progress_bar
 
-__all__ = ["train"]
+__all__ = ["stop_requests", "train"]
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -69,7 +69,7 @@ def train(
     pause = CHECKPOINT_SECONDS if checkpoint_seconds is None else checkpoint_seconds
     saved_at = time.monotonic()
     bar = progress_bar(iterations, history.iterations, "iteration", enabled=progress)
-    with bar, _stop_requests() as stop_requested:
+    with bar, stop_requests() as stop_requested:
         while history.iterations < iterations and not learner.finished and not stop_requested():
             iteration = history.iterations + 1
             started = time.perf_counter()
@@ -93,7 +93,7 @@ def train(
 
 
 @contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
+def stop_requests() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C into a request that the loop sees between iterations, so that none is cut short."""
     requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():

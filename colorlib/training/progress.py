@@ -50,7 +50,7 @@ class _Silence:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def update(self) -> None:
+    def update(self, steps: int = 1) -> None:
         """Do nothing."""
 
     def set_postfix(self, **_: object) -> None:

@@ -40,7 +40,16 @@ class PhotoFiles(Sequence[np.ndarray]):
 
     def __getitem__(self, index: Any) -> Any:
         """Decode one photo: sRGB, uint8 of shape (H, W, 3)."""
-        pixels = read_image(self.paths[index]).pixels
+        return self.decode(self.paths[index])
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Decode one photo; returns it, and -1, as none is damaged: that is an error."""
+        return self[index], -1
+
+    @staticmethod
+    def decode(path: Path) -> np.ndarray:
+        """Decode a file: sRGB, uint8 of shape (H, W, 3)."""
+        pixels = read_image(path).pixels
         if pixels.dtype == np.uint16:
             pixels = np.round(pixels / 257).astype(np.uint8)
         return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
@@ -69,9 +78,13 @@ class BatchStream:
         Seed of the order.
     processes : bool
         Use processes, not threads: for accelerators, which take thousands of examples a second.
+    rank, world : int
+        Which of how many equal parts of each batch to make, for as many computers that learn together.
 
     Attributes
     ----------
+    damaged : set of int
+        Photos that other ones stood in for, so far.
     batches : int
         Number of batches returned so far, and …
     seconds_waited : float
@@ -89,13 +102,18 @@ class BatchStream:
         batch: int,
         seed: int,
         processes: bool = False,
+        rank: int = 0,
+        world: int = 1,
     ):
         grain = _load_grain()
         if not len(photos):
             raise ValueError("there are no photos to learn from: give at least one")
+        if batch % world:
+            raise ValueError(f"a batch of {batch} can't be shared by {world} processes: give a multiple of {world}")
         epochs = _FOREVER // len(photos)  # Grain's own "forever" is too large a number for one photo
-        examples = grain.MapDataset.source(photos).seed(seed).shuffle().repeat(epochs).map_with_index(make_example)
-        self._batches = examples.batch(batch)
+        examples = grain.MapDataset.source(_Source(photos)).seed(seed).shuffle().repeat(epochs)
+        # First batches, then their parts, so that the parts together are the batch that one process would make.
+        self._batches = examples.map_with_index(_Example(make_example)).batch(batch // world)[rank::world]
         self._options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=WAITING)
         # Python's lock lets threads of one process make a few hundred examples a second, which is enough for a CPU.
         count = (os.cpu_count() or 1) - 2
@@ -105,6 +123,7 @@ class BatchStream:
         self._next = 0
         self._iterator: Iterator[Any] = iter(())
         self.batches, self.seconds_waited = 0, 0.0
+        self.damaged: set[int] = set()
 
     def __call__(self, iteration: int) -> Any:
         """Return the batch of an iteration, counted from 1: the examples' arrays, each stacked.
@@ -117,11 +136,35 @@ class BatchStream:
             if self._workers is not None:
                 batches = batches.mp_prefetch(self._workers)
             self._iterator = iter(batches)
-        batch = next(self._iterator)
+        *batch, damaged = next(self._iterator)
+        self.damaged.update(damaged[damaged >= 0].tolist())
         self._next = iteration + 1
         self.batches += 1
         self.seconds_waited += time.perf_counter() - started
-        return batch
+        return tuple(batch)
+
+
+class _Source:
+    """Photos, each with the index of the one that it stands in for, or -1; kept beside it, for processes are apart."""
+
+    def __init__(self, photos: Sequence | np.ndarray):
+        self._photos = photos
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def __getitem__(self, index: Any) -> tuple[np.ndarray, int]:
+        photos = self._photos
+        return photos.read(index) if isinstance(photos, PhotoFiles) else (photos[index], -1)
+
+
+class _Example:
+    def __init__(self, make_example: Callable[[int, Any], tuple]):
+        self._make_example = make_example
+
+    def __call__(self, position: int, item: tuple[np.ndarray, int]) -> tuple:
+        photo, damaged = item
+        return *self._make_example(position, photo), np.int64(damaged)
 
 
 def _load_grain() -> ModuleType:
