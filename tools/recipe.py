@@ -114,7 +114,7 @@ class Perceptual(UNet):
                 features(2 * lab_to_rgb(ops, lightness, a * _blocks.AB_SCALE) - 1, training=False)
                 for a in (ab, predicted)
             ]
-            distances = [ops.mean((a - b) ** 2, axis=(1, 2, 3)) for a, b in zip(*seen)]
+            distances = [ops.mean((a - b) ** 2, axis=(1, 2, 3)) for a, b in zip(*seen, strict=True)]
             return _heads.relative_error(ab, predicted) + weight * sum(distances)
 
         class Head(_heads.ABHead):
