@@ -82,7 +82,7 @@ def test_the_whole_report_is_made_of_two_photos_of_one_color_each(odd):
     assert ledger["cnn_early_bluish_delta_e"] | {"notebook": ""} == {"value": None, "text": "–", "notebook": ""}
     site = figures(collection).parent / "site"
     assert "gray: –" in (site / "training.html").read_text("utf-8")
-    assert "these photos can" in (site / "assessing.html").read_text("utf-8")
+    assert "not measured in this run" in (site / "assessing.html").read_text("utf-8")
 
 
 def test_a_relative_folder_is_that_of_the_caller(odd, tmp_path):
