@@ -71,7 +71,7 @@ cluster_name: colorlib
 provider: {{type: aws, region: eu-central-1}}
 max_workers: 8
 setup_commands:
-  - pip install 'jax[cuda13]' '/home/ubuntu/colorlib[cluster]'
+  - cd ~/colorlib && pip install 'jax[cuda13]' '.[cluster]'
 file_mounts: {{/home/ubuntu/colorlib: .}}
 available_node_types:
   head: {{node_config: {{InstanceType: m7i.xlarge}}, resources: {{}}}}
