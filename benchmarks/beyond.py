@@ -72,7 +72,7 @@ provider: {{type: aws, region: eu-central-1}}
 max_workers: 8
 setup_commands:
   - cd ~/colorlib && pip install 'jax[cuda13]' '.[cluster]'
-file_mounts: {{/home/ubuntu/colorlib: .}}
+file_mounts: {{~/colorlib: .}}
 available_node_types:
   head: {{node_config: {{InstanceType: m7i.xlarge}}, resources: {{}}}}
   gpu: {{node_config: {{InstanceType: p5.48xlarge}}, min_workers: 8, resources: {{}}}}
