@@ -71,8 +71,8 @@ cluster_name: colorlib
 provider: {{type: aws, region: eu-central-1}}
 max_workers: 8
 setup_commands:
-  - pip install 'jax[cuda13]' '/home/ubuntu/colorlib[cluster]'
-file_mounts: {{/home/ubuntu/colorlib: .}}
+  - cd ~/colorlib && pip install 'jax[cuda13]' '.[cluster]'
+file_mounts: {{~/colorlib: .}}
 available_node_types:
   head: {{node_config: {{InstanceType: m7i.xlarge}}, resources: {{}}}}
   gpu: {{node_config: {{InstanceType: p5.48xlarge}}, min_workers: 8, resources: {{}}}}
