@@ -37,7 +37,9 @@ def measure_sides(shapes: list[tuple[int, int]]) -> dict[str, dict]:
         tempfile.TemporaryDirectory() as at,
     ):
         network = Path(at) / "unet.keras"
-        colorlib.load("unet").save(network)
+        # In a process of its own: the memory of this one would count for all that it starts.
+        save = "import sys, colorlib; colorlib.load('unet').save(sys.argv[1])"
+        subprocess.run([sys.executable, "-c", save, network], check=True)
         for height, width in shapes:
             write_image(Path(folder) / f"{height}-{width}.jpg", resize_image(photo, height, width))
         commands = {
