@@ -1,6 +1,6 @@
 """What makes the colors better: the shipped network's choices, each tried with the others as they are.
 
-    python tools/recipe.py --photos photos.zip --out recipe.csv [--seconds 60] [--only NAME …]
+    python tools/recipe.py --photos photos.zip --out recipe.csv [--iterations 1500] [--side 160] [--only NAME …]
 
 Every variant trains for the same number of crops on the training photos of `colorlib weights` (packed by ``colorlib
 weights --pack``) and is judged on those set aside, never on test photos. On an accelerator, several runs share it.
