@@ -4,8 +4,10 @@ import hashlib
 import os
 import platform
 import re
+import sys
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "ROOT",
     "WEIGHTS",
     "discard_parts",
+    "locked",
     "photo_folders",
     "run_folder",
     "write_whole",
@@ -100,6 +103,22 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process has locked a folder, and lock it; Windows, which has no such locks, is trusted."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def discard_parts(folder: Path) -> None:

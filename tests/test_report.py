@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ def report(project, *arguments: str):
 
 def executed(done) -> list[str]:
     assert done.returncode == 0, done.stderr
-    return [line.split()[0] for line in done.stdout.splitlines() if " done in " in line]
+    return sorted(line.split()[0] for line in done.stdout.splitlines() if " done in " in line)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,55 @@ def test_an_unknown_name_fails_the_site_and_leaves_the_old_one(project, folder):
     (project / "report" / "index.md").write_text(INDEX, "utf-8")
 
 
+MEETS = """from pathlib import Path
+from time import monotonic, sleep
+
+Path("{here}").touch()
+began = monotonic()
+while not Path("{there}").exists():
+    assert monotonic() < began + 60, "it runs alone"
+    sleep(0.05)
+for i in range(100):
+    run.record_number(f"n_{name}_{{i}}", i)"""
+
+
+def test_notebooks_that_need_nothing_of_each_other_run_side_by_side_and_lose_no_results(project, folder, tmp_path):
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, MEETS.format(here=one, there=two, name="one"))
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, MEETS.format(here=two, there=one, name="two"))
+    assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
+    numbers = json.loads((folder / "figures" / "numbers.json").read_text("utf-8"))
+    assert all(numbers[f"n_{name}_{i}"]["value"] == i for name in ("one", "two") for i in range(100))
+    times = json.loads((folder / "figures" / "times.json").read_text("utf-8"))
+    assert sorted(times) == ["01_first", "02_second"]
+    write_notebook(project / "notebooks" / "01_first.ipynb", FIRST)
+    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
+    assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
+
+
+def test_a_notebook_waits_for_the_one_that_it_needs_and_does_not_run_if_that_fails(project, folder):
+    profiles = project / "notebooks" / "profiles.toml"
+    as_it_was = profiles.read_text("utf-8")
+    profiles.write_text(as_it_was.replace("needs = []", 'needs = ["01_first"]'), "utf-8")
+    try:
+        write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, "import time\ntime.sleep(3)\n1 / 0")
+        done = report(project, *ONLY)
+        assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
+        assert "02_second" not in done.stdout
+        write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, "import time\ntime.sleep(3)")
+        done = report(project, *ONLY)
+        assert [line.split()[0] for line in done.stdout.splitlines() if " done in " in line] == [
+            "01_first",
+            "02_second",
+        ]
+        (folder / "notebooks" / "01_first.json").unlink()  # what it made is gone, and so is what builds on it
+        assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
+    finally:
+        profiles.write_text(as_it_was, "utf-8")
+        write_notebook(project / "notebooks" / "01_first.ipynb", FIRST)
+    assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
+
+
 def test_interrupting_leaves_nothing_half_made(project, folder):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do theirs
     write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "import time\ntime.sleep(600)")
@@ -141,6 +191,39 @@ def test_interrupting_leaves_nothing_half_made(project, folder):
         write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
     assert process.returncode == 130 and errors == "interrupted\n"
     assert not list((folder / "notebooks").glob("02_*"))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_interrupting_ends_all_kernels(project, folder, tmp_path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    endless = """import os, time
+from pathlib import Path
+
+Path("{file}").write_text(str(os.getpid()))
+time.sleep(600)"""
+    files = tmp_path / "one", tmp_path / "two"
+    for name, source, file in zip(("01_first", "02_second"), (FIRST, SECOND), files, strict=True):
+        write_notebook(project / "notebooks" / f"{name}.ipynb", source, endless.format(file=file))
+    process = subprocess.Popen(
+        command("report", "--profile", "smoke", *ONLY),
+        cwd=project,
+        env=environment(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not all(file.exists() and file.read_text() for file in files):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        write_notebook(project / "notebooks" / "01_first.ipynb", FIRST)
+        write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
+    assert process.returncode == 130 and errors == "interrupted\n"
+    assert not any(Path(f"/proc/{file.read_text()}").exists() for file in files)
+    assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
 
 
 def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_so(project):

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ class Meter:
         known = used is not None and self._used is not None
         self._processor_seconds.append(round((used or 0) - (self._used or 0), 2) if known else None)
         self._megabytes = _most_memory(self.kernel) or self._megabytes
+
+    def end_kernel(self) -> None:
+        """End the kernel, whatever it is at."""
+        import psutil
+
+        if self.kernel is not None:
+            with suppress(psutil.Error):  # it has ended
+                psutil.Process(self.kernel).kill()
 
     def cost(self) -> dict:
         """Return what the notebook took so far.

@@ -11,6 +11,7 @@ import ast
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from .ledger import read_settings
 from .notebooks import code_cells
 from .packages import package_versions
 
-__all__ = ["READABLE", "fingerprint_notebooks"]
+__all__ = ["READABLE", "fingerprint_notebooks", "needed_notebooks"]
 
 #: What ``reads`` may name besides collections → the files that it stands for: an attribute of `paths`, and a pattern.
 READABLE = {"weights": ("WEIGHTS", "*.[jo]*"), "answers": ("ANSWERS", "*.csv")}
@@ -41,20 +42,43 @@ def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: 
         Hexadecimal SHA-256, by name.
     """
     shared = [collection, profile, package_versions(), _manifest(collection)]
+    needs = needed_notebooks(notebooks, profile)
     fingerprints: dict[str, str] = {}
     for name, notebook in notebooks.items():
         code = code_cells(notebook)
         settings = vars(read_settings(name, profile))
-        needs = settings.pop("needs", list(fingerprints))
-        if unknown := set(needs) - set(fingerprints):
-            raise ValueError(
-                f"[{name}] in {paths.PROFILES.name} needs {', '.join(sorted(unknown))}, which is no "
-                f"notebook that runs before it: use some of {', '.join(fingerprints) or 'none'}"
-            )
+        settings.pop("needs", None)
         modules = {module: _code_of(file) for module, file in _imported_modules("\n".join(code)).items()}
         read = [_state_of(source, name) for source in settings.pop("reads", [])]
-        fingerprints[name] = _hash([shared, code, settings, modules, read, [fingerprints[n] for n in needs]])
+        earlier = [fingerprints[needed] for needed in sorted(needs[name])]
+        fingerprints[name] = _hash([shared, code, settings, modules, read, earlier])
     return fingerprints
+
+
+def needed_notebooks(notebooks: Iterable[str], profile: str) -> dict[str, set[str]]:
+    """Return the notebooks whose results each one loads, by name.
+
+    Parameters
+    ----------
+    notebooks : iterable of str
+        All notebooks of the report, in order.
+    profile : str
+
+    Raises
+    ------
+    ValueError
+        If one needs a notebook that doesn't come before it.
+    """
+    needed: dict[str, set[str]] = {}
+    for name in notebooks:
+        needs = {*getattr(read_settings(name, profile), "needs", needed)}
+        if unknown := needs - needed.keys():
+            raise ValueError(
+                f"[{name}] in {paths.PROFILES.name} needs {', '.join(sorted(unknown))}, which is no "
+                f"notebook that runs before it: use some of {', '.join(needed) or 'none'}"
+            )
+        needed[name] = needs
+    return needed
 
 
 def _state_of(source: str, notebook: str) -> list:

@@ -193,26 +193,30 @@ class Run:
         """Make the run's folders, and drop what an earlier run of this notebook recorded."""
         (self._figures / "tables").mkdir(parents=True, exist_ok=True)
         (self.folder / "models").mkdir(exist_ok=True)
-        ledger = read_ledger(self._figures)
-        for kind, entries in ledger.items():
-            for name in [name for name, entry in entries.items() if entry["notebook"] == self.notebook]:
-                del entries[name]
-                if kind == "figures":
-                    for file in self._figures.glob(f"{name}.*"):
-                        file.unlink()
-                if kind == "tables":
-                    (self._figures / "tables" / f"{name}.csv").unlink(missing_ok=True)
-        self._write(ledger)
+        with paths.locked(self._figures):
+            ledger = read_ledger(self._figures)
+            for kind, entries in ledger.items():
+                for name in [name for name, entry in entries.items() if entry["notebook"] == self.notebook]:
+                    del entries[name]
+                    if kind == "figures":
+                        for file in self._figures.glob(f"{name}.*"):
+                            file.unlink()
+                    if kind == "tables":
+                        (self._figures / "tables" / f"{name}.csv").unlink(missing_ok=True)
+            self._write(ledger)
 
     def _enter(self, kind: str, name: str, entry: dict) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} can't name a result: use lowercase letters, digits, '_' and '-'")
-        ledger = read_ledger(self._figures)
-        for entries in ledger.values():
-            if name in entries and entries[name]["notebook"] != self.notebook:
-                raise ValueError(f"{name!r} is already recorded by {entries[name]['notebook']}: choose another name")
-        ledger[kind][name] = entry | {"notebook": self.notebook}
-        self._write(ledger)
+        with paths.locked(self._figures):  # another notebook may run beside this one
+            ledger = read_ledger(self._figures)
+            for entries in ledger.values():
+                if name in entries and entries[name]["notebook"] != self.notebook:
+                    raise ValueError(
+                        f"{name!r} is already recorded by {entries[name]['notebook']}: choose another name"
+                    )
+            ledger[kind][name] = entry | {"notebook": self.notebook}
+            self._write(ledger)
 
     def _write(self, ledger: dict) -> None:
         numbers = ledger["numbers"]

@@ -1,27 +1,28 @@
-"""Execution of the report's notebooks: in order, those that changed, each whole or not at all."""
+"""Execution of the report's notebooks: those that changed, side by side where they may, each whole or not at all."""
 
 import json
 import logging
 import os
 import re
-import shutil
 import sys
-import threading
-import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from .. import paths
-from .costs import Meter, write_cost
-from .fingerprints import fingerprint_notebooks
+from ._terminal import Status, Terminal
+from .costs import Meter, read_costs, write_cost
+from .fingerprints import fingerprint_notebooks, needed_notebooks
 from .ledger import read_ledger
-from .notebooks import code_cells, is_injected, read_notebook, read_notebooks, with_outputs, write_notebook
+from .notebooks import code_cells, read_notebook, read_notebooks, with_outputs, write_notebook
 
 __all__ = ["NotebookError", "outdated_notebooks", "run_notebooks", "write_record"]
 
 CELL_SECONDS = 3600  # a cell that takes longer is stuck
+#: Notebooks at a time: few of them keep two processors busy. On Windows, results can't be locked against each other.
+SIDE_BY_SIDE = 2 if (os.cpu_count() or 1) > 1 and sys.platform != "win32" else 1
 
 
 class NotebookError(RuntimeError):
@@ -29,10 +30,11 @@ class NotebookError(RuntimeError):
 
 
 def run_notebooks(profile: str, collection: str, names: list[str] | None = None) -> list[str]:
-    """Execute the notebooks whose results are missing or out of date.
+    """Execute the notebooks whose results are missing or out of date, `SIDE_BY_SIDE` at a time.
 
     Executed notebooks go to ``notebooks/`` in the run's folder, with their current prose: if only that changed, nothing
-    is executed. A notebook that fails is kept there as ``NAME.failed.ipynb``.
+    is executed. A notebook that fails is kept there as ``NAME.failed.ipynb``; no other starts then, but those that run
+    end.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
     Raises
     ------
     NotebookError
-        At the first notebook that fails.
+        If a notebook fails.
     ValueError
         If a name is not one of a notebook.
     """
@@ -60,19 +62,67 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
             raise ValueError(f"unknown notebook {name!r}: use one of {', '.join(notebooks)}")
     folder = paths.run_folder(collection, profile)
     fingerprints = fingerprint_notebooks(notebooks, profile, collection)
-    executed = []
+    needs = needed_notebooks(notebooks, profile)
+    outdated: list[str] = []
     for name in names or notebooks:
         target = folder / "notebooks" / f"{name}.ipynb"
-        record = _read_record(target)
-        if _is_current(name, record, fingerprints, folder):
+        if not _is_current(name, _read_record(target), fingerprints, folder) or not needs[name].isdisjoint(outdated):
+            outdated.append(name)
+        else:
             write_notebook(target, with_outputs(notebooks[name], read_notebook(target)))
             print(f"{name}  up to date")
-        else:
-            meter = _execute(name, target, profile, collection, record.get("cell_seconds", []))
+    if not outdated:
+        return []
+    terminal = Terminal()
+
+    def execute(name: str) -> None:
+        target = folder / "notebooks" / f"{name}.ipynb"
+        meter = _execute(name, target, profile, collection, terminal)
+        with terminal.lock:  # one at a time changes the file of costs
             write_record(name, target, fingerprints[name], meter.cell_seconds)
             write_cost(name, folder / "figures", meter.cost())
-            executed.append(name)
-    return executed
+
+    with terminal, _Environment():
+        _run_side_by_side(execute, _longest_first(outdated, needs), needs, terminal.stop)
+    return outdated
+
+
+def _longest_first(names: list[str], needs: dict[str, set[str]]) -> list[str]:
+    """Sort notebooks so that the one with the most left to do, with those that wait for it, comes first.
+
+    What each takes is known from the committed run; one that is new counts nothing.
+    """
+    costs = read_costs(paths.FIGURES)
+    left: dict[str, float] = {}
+    for name in reversed(names):  # those that need a notebook come after it
+        waiting = [left[later] for later in left if name in needs[later]]
+        left[name] = costs.get(name, {}).get("seconds", 0) + max(waiting, default=0)
+    return sorted(names, key=lambda name: -left[name])
+
+
+def _run_side_by_side(
+    execute: Callable[[str], None], names: list[str], needs: dict[str, set[str]], stop: Callable[[], None]
+) -> None:
+    """Execute notebooks in threads: the first of those that need none that is still to come, whenever one ends."""
+    waiting, errors = list(names), list[BaseException]()
+    running: dict[Future, str] = {}
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        try:
+            while running or (waiting and not errors):
+                to_come = {*waiting, *running.values()}
+                ready = [name for name in waiting if needs[name].isdisjoint(to_come)]
+                for name in ready[: 0 if errors else SIDE_BY_SIDE - len(running)]:
+                    waiting.remove(name)
+                    running[pool.submit(execute, name)] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[future]
+                    if error := future.exception():
+                        errors.append(error)
+        except KeyboardInterrupt:
+            stop()
+            raise
+    if errors:
+        raise errors[0]
 
 
 def outdated_notebooks(profile: str, collection: str) -> list[str]:
@@ -91,26 +141,23 @@ def _is_current(name: str, record: dict, fingerprints: dict[str, str], folder: P
     return record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder)
 
 
-def _execute(name: str, target: Path, profile: str, collection: str, previous: list[float]) -> Meter:
+def _execute(name: str, target: Path, profile: str, collection: str, terminal: Terminal) -> Meter:
     """Execute one notebook into `target`; return what it took."""
     import papermill
 
     notebook = read_notebook(paths.NOTEBOOKS / f"{name}.ipynb")
+    previous = _read_record(target).get("cell_seconds", [])
     part, failed = target.with_suffix(".part.ipynb"), target.with_suffix(".failed.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     for stale in (_record_file(target), target, failed):
         stale.unlink(missing_ok=True)
-    status = _Status(name, len(code_cells(notebook)), previous)
-    # Their messages only repeat what the exception says, or tell of a kernel that an interrupt ended.
-    for logger in ("papermill", "asyncio"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+    status = Status(name, len(code_cells(notebook)), previous, terminal)
     try:
-        with status, _Environment():
+        with status:
             papermill.execute_notebook(
                 paths.NOTEBOOKS / f"{name}.ipynb",
                 part,
                 {"profile": profile, "collection": collection},
-                cwd=paths.NOTEBOOKS,
                 kernel_name="python3",
                 kernel_manager_class=_kernel_manager_class(status.meter),
                 progress_bar=False,
@@ -120,6 +167,7 @@ def _execute(name: str, target: Path, profile: str, collection: str, previous: l
             )
         write_notebook(target, with_outputs(notebook, read_notebook(part)))
     except Exception as error:
+        terminal.check()
         if part.exists():
             part.replace(failed)
         raise NotebookError(_describe(error, name, status, failed)) from error
@@ -128,7 +176,7 @@ def _execute(name: str, target: Path, profile: str, collection: str, previous: l
     return status.meter
 
 
-def _describe(error: Exception, name: str, status: "_Status", failed: Path) -> str:
+def _describe(error: Exception, name: str, status: Status, failed: Path) -> str:
     from nbclient.exceptions import CellTimeoutError
     from papermill.exceptions import PapermillExecutionError
 
@@ -164,7 +212,7 @@ def _kernel_manager_class(meter: Meter) -> Any:
 
 
 class _Environment:
-    """Environment of the kernels: they find `colorlib` and what relative paths mean here, and show no progress bars."""
+    """What the kernels start in: they find `colorlib` and what relative paths mean here, and show no progress bars."""
 
     def __enter__(self):
         self._saved = dict(os.environ)
@@ -172,66 +220,16 @@ class _Environment:
         os.environ["TQDM_DISABLE"] = "1"
         if data_dir := os.environ.get("COLORLIB_DATA_DIR"):
             os.environ["COLORLIB_DATA_DIR"] = str(Path(data_dir).expanduser().resolve())
+        # Their messages only repeat what the exception says, or tell of a kernel that an interrupt ended.
+        for logger in ("papermill", "asyncio"):
+            logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
+        self._folder = chdir(paths.NOTEBOOKS)  # once: the folder is the whole process's, and notebooks run in threads
+        self._folder.__enter__()
 
     def __exit__(self, *_):
+        self._folder.__exit__(None, None, None)
         os.environ.clear()
         os.environ.update(self._saved)
-
-
-class _Status:
-    """Status line on the terminal: notebook, cell, time elapsed and time left."""
-
-    def __init__(self, name: str, cells: int, previous: list[float]):
-        self.name, self.cells, self.cell = name, cells, 0
-        self.meter = Meter()
-        self._previous = previous if len(previous) == cells else []
-        self._live = sys.stdout.isatty()
-        self._done = threading.Event()
-        self._ticker = threading.Thread(target=self._tick, daemon=True)
-
-    def __enter__(self):
-        self._start = self._cell_start = time.monotonic()
-        if self._live:
-            self._ticker.start()
-        return self
-
-    def __exit__(self, error_type, *_):
-        self._done.set()
-        if self._live:
-            self._ticker.join()
-            print("\r\033[K", end="")
-        result = "done" if error_type is None else "stopped"
-        print(f"{self.name}  {result} in {tqdm.format_interval(time.monotonic() - self._start)}", flush=True)
-
-    def cell_starts(self, cell: dict, **_: Any) -> None:
-        """Note that a cell starts."""
-        self.cell += not is_injected(cell)
-        self._cell_start = time.monotonic()
-        self.meter.start_cell()
-
-    def cell_ends(self, cell: dict, **_: Any) -> None:
-        """Note how long a cell took."""
-        if not is_injected(cell):
-            self.meter.end_cell()
-
-    def _tick(self):
-        while not self._done.wait(0.5):
-            elapsed = time.monotonic() - self._start
-            line = (
-                f"{self.name}  cell {self.cell}/{self.cells}  {tqdm.format_interval(elapsed)}{self._time_left(elapsed)}"
-            )
-            print(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
-
-    def _time_left(self, elapsed: float) -> str:
-        finished = len(self.meter.cell_seconds)
-        if self._previous:
-            here = min(time.monotonic() - self._cell_start, self._previous[min(finished, self.cells - 1)])
-            left = sum(self._previous[finished:]) - here
-        elif finished:
-            left = elapsed / finished * (self.cells - finished)
-        else:
-            return ""
-        return f", about {tqdm.format_interval(max(left, 0))} left"
 
 
 def _record_file(target: Path) -> Path:
