@@ -22,6 +22,7 @@ Accesses = Iterable[tuple[str, str]]  #: ``("read", path)`` or ``("write", path)
 OWN = "bundled"  # the collection of the smoke profile
 RUN = "build/bundled-smoke/"
 MANIFESTS = {f"data/{file}": name for name, (file, _) in COLLECTIONS.items()}
+CHECKPOINT = ".checkpoint.npz"  # it is taken only if all that the training depends on is as it was
 LEDGER = {f"{RUN}figures/{name}" for name in ("numbers.json", "sources.json")}  # all notebooks read and write it
 
 
@@ -33,7 +34,7 @@ def source_of(path: str, notebook: str, writers: Mapping[str, str]) -> str | Non
         return "weights"
     if path.startswith("data/realfake/"):
         return "answers"
-    if not path.startswith("build/") or path in LEDGER or path.endswith(".part"):
+    if not path.startswith("build/") or path in LEDGER or path.endswith((".part", CHECKPOINT)):
         return None
     writer = writers.get(path, f"{path}, which no notebook wrote")
     return writer if writer != notebook else None

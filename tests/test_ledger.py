@@ -57,6 +57,20 @@ def test_profile_and_collection(build, monkeypatch):
         start_run("02_second")
 
 
+def test_the_checkpoints_of_other_code_are_removed(run, monkeypatch):
+    from colorlib.pipeline import fingerprints
+
+    before = run.checkpoint_path("cnn")
+    kept, other = run.checkpoint_path("cnn-2"), run.model_path("cnn", ".onnx")
+    for file in (before, kept, other):
+        file.touch()
+    assert run.checkpoint_path("cnn") == before and before.exists()
+    monkeypatch.setattr(fingerprints, "fingerprint_training", lambda: 64 * "0")
+    after = run.checkpoint_path("cnn")
+    assert after != before and after.name.startswith("cnn-") and not before.exists()
+    assert kept.exists() and other.exists()
+
+
 def test_unknown_profile_and_collection(build):
     with pytest.raises(ValueError, match="unknown profile 'quick': use one of full, smoke"):
         start_run("01_first", "quick")

@@ -96,6 +96,18 @@ def test_interrupted_it_keeps_what_it_learned_and_goes_on_from_there(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_training_that_is_kept_is_there_at_once_when_it_is_asked_for_again(tmp_path):
+    walk, again = RandomWalk(), InterruptedWalk(at=1)
+    expected = train(walk, 50, observe, {10, 40}, tmp_path / "walk.npz", "seed 0", progress=False, keep=True)
+    history = train(again, 50, observe, {10, 40}, tmp_path / "walk.npz", "seed 0", progress=False, keep=True)
+    np.testing.assert_array_equal(again.position, walk.position)
+    assert (history.losses, history.seconds) == (expected.losses, expected.seconds) and not history.interrupted
+    assert squares(history) == {10: 100, 40: 1600}
+    with pytest.warns(UserWarning, match="other settings"):
+        history = train(again, 50, None, (), tmp_path / "walk.npz", "seed 1", progress=False, keep=True)
+    assert history.interrupted and history.iterations == 1, "another training was taken for this one"
+
+
 @pytest.mark.parametrize(
     "damage, message",
     [

@@ -17,6 +17,7 @@ from colorlib.models._learner import CropMaker, UNetLearner
 from colorlib.models.unet import UNet
 from colorlib.photos import load_photos
 from colorlib.training import resized_crop
+from conftest import count_steps
 
 SMALL = {"filters": 4, "stages": ((4, 64),), "batch": 2, "size": 64}  # so few steps that they are not compiled
 
@@ -141,6 +142,18 @@ def test_starts_from_the_weights_of_another_network(fitted, photos):
         np.testing.assert_allclose(
             keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(given), rtol=1e-5, atol=1e-7
         )
+
+
+def test_a_kept_training_is_taken_only_if_it_began_from_the_same_weights(fitted, photos, tmp_path, monkeypatch):
+    kept = tmp_path / "kept.npz"
+    first = UNet(**SMALL).fit(photos, start=fitted.network_, checkpoint=kept, keep=True, progress=False)
+    done = count_steps(monkeypatch)
+    again = UNet(**SMALL).fit(photos, start=fitted.network_, checkpoint=kept, keep=True, progress=False)
+    assert done == []
+    np.testing.assert_array_equal(weights_of(again), weights_of(first))
+    with pytest.warns(UserWarning, match="starts over"):
+        UNet(**SMALL).fit(photos, start=first.network_, checkpoint=kept, keep=True, progress=False)
+    assert len(done) == first.iterations
 
 
 # Crops

@@ -29,11 +29,11 @@ __all__ = ["SETTINGS", "calibrate_vivid", "finish_weights", "log_row", "make_wei
 SETTINGS: dict[str, Any] = {
     "filters": 48,
     "dropout": 0.25,
-    "stages": ((4500, 128), (2500, 192)),
+    "stages": ((3500, 128), (5000, 192)),
     "batch": 16,
-    "learning_rate": 8e-4,
+    "learning_rate": 1e-3,
     "encoder": "lite2",
-    "decoders": 2,
+    "decoders": 3,
 }
 #: … and what changes for some minutes on a GPU.
 ACCELERATED: dict[str, Any] = {"stages": ((8000, 192),), "batch": 64, "learning_rate": 1.5e-3}

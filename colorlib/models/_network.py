@@ -6,7 +6,7 @@ import math
 import tempfile
 import zipfile
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from .hints import Hint, Spreading, correction
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["NetworkColorizer"]
+__all__ = ["NetworkColorizer", "hash_arrays"]
 
 Box = tuple[float, float, float, float]
 
@@ -201,7 +201,15 @@ class NetworkColorizer(GraphColorizer):
         """Return a text that tells trainings with different settings or photos apart."""
         if isinstance(photos, PhotoFiles):
             return json.dumps([self.settings, photos.identity()])
-        return json.dumps([self.settings, hashlib.sha256(np.ascontiguousarray(photos).data).hexdigest()])
+        return json.dumps([self.settings, hash_arrays([photos])])
+
+
+def hash_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """Return the SHA-256 of the values of arrays, one after the other, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _built_in(dtype: str, build: Callable[[], "keras.Model"]) -> "keras.Model":

@@ -97,6 +97,7 @@ class CNN(NetworkColorizer):
         observe: Callable[["CNN", int], dict] | None = None,
         observe_at: Collection[int] = (),
         checkpoint: str | Path | None = None,
+        keep: bool = False,
         progress: bool = True,
     ) -> Self:
         """Learn from training photos; Ctrl-C ends it early and keeps what was learned.
@@ -111,6 +112,8 @@ class CNN(NetworkColorizer):
         observe_at : collection of int
         checkpoint : str or Path, optional
             File that holds the unfinished training, which `fit` resumes when it is called again.
+        keep : bool
+            Keep that file when the training is done: called again, `fit` then takes what was learned from it.
         progress : bool
             Show a progress bar, on a terminal or in a notebook.
 
@@ -132,7 +135,7 @@ class CNN(NetworkColorizer):
         learner = _Learner(self, *network_targets(photos))
         observer = None if observe is None else partial(observe, self)
         self.history_: History = train(
-            learner, self.iterations, observer, observe_at, checkpoint, self._identity(photos), progress
+            learner, self.iterations, observer, observe_at, checkpoint, self._identity(photos), progress, keep=keep
         )
         learner.take_best()
         self._finish_training()

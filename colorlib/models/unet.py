@@ -21,7 +21,7 @@ from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, build_encoder_decoder
 from ._encoder import ENCODERS, set_imagenet_weights
 from ._heads import LOSSES, TOLERANCE, ABHead, Head, of_each_decoder
 from ._learner import UNetLearner
-from ._network import NetworkColorizer
+from ._network import NetworkColorizer, hash_arrays
 
 if TYPE_CHECKING:
     import keras
@@ -156,6 +156,7 @@ class UNet(NetworkColorizer):
         observe: Callable[["UNet", int], dict] | None = None,
         observe_at: Collection[int] = (),
         checkpoint: str | Path | None = None,
+        keep: bool = False,
         progress: bool = True,
         start: "keras.Model | None" = None,
     ) -> Self:
@@ -173,6 +174,8 @@ class UNet(NetworkColorizer):
         observe_at : collection of int
         checkpoint : str or Path, optional
             File that holds the unfinished training, which `fit` resumes when it is called again.
+        keep : bool
+            Keep that file when the training is done: called again, `fit` then takes what was learned from it.
         progress : bool
             Show a progress bar, on a terminal or in a notebook.
         start : keras.Model, optional
@@ -199,6 +202,7 @@ class UNet(NetworkColorizer):
         network = self.initial_network(start)
         self._begin_training(network)
         learner = self.make_learner(photos)
+        identity = self._identity(photos) + (hash_arrays(start.get_weights()) if start is not None else "")
 
         def observer(iteration: int) -> dict:
             with learner.averaged():
@@ -210,8 +214,9 @@ class UNet(NetworkColorizer):
             observer if observe else None,
             observe_at,
             checkpoint,
-            self._identity(photos),
+            identity,
             progress,
+            keep=keep,
         )
         self.waiting_share_ = learner.waiting_share(self.history_)
         learner.finish()

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from .ledger import read_settings
 from .notebooks import code_cells
 from .packages import package_versions
 
-__all__ = ["READABLE", "fingerprint_notebooks", "needed_notebooks"]
+__all__ = ["READABLE", "fingerprint_notebooks", "fingerprint_training", "needed_notebooks"]
 
 #: What ``reads`` may name besides collections → the files that it stands for: an attribute of `paths`, and a pattern.
 READABLE = {"weights": ("WEIGHTS", "*.[jo]*"), "answers": ("ANSWERS", "*.csv")}
@@ -53,6 +54,20 @@ def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: 
         earlier = [fingerprints[needed] for needed in sorted(needs[name])]
         fingerprints[name] = _hash([shared, code, settings, modules, read, earlier])
     return fingerprints
+
+
+@cache
+def fingerprint_training() -> str:
+    """Hash what every training depends on, apart from its own settings, photos and first weights.
+
+    Returns
+    -------
+    str
+        Hexadecimal SHA-256 of the packages' versions and the code of the models, as they were when it was first asked.
+    """
+    models = "\n".join(f"import colorlib.models.{file.stem}" for file in (paths.PACKAGE / "models").glob("*.py"))
+    modules = {module: _code_of(file) for module, file in _imported_modules(models).items()}
+    return _hash([package_versions(), modules])
 
 
 def needed_notebooks(notebooks: Iterable[str], profile: str) -> dict[str, set[str]]:

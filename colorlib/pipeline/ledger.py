@@ -189,6 +189,20 @@ class Run:
         """Return the path of a fitted model that later notebooks load."""
         return self.folder / "models" / f"{name}{suffix}"
 
+    def checkpoint_path(self, name: str) -> Path:
+        """Return the path of a training's checkpoint, which may be kept when it is done.
+
+        It depends on the versions of all packages and on the code of the models: where that changes, kept checkpoints
+        are removed. What else a training depends on, its checkpoint knows itself.
+        """
+        from .fingerprints import fingerprint_training
+
+        path = self.model_path(f"{name}-{fingerprint_training()[:12]}", ".checkpoint.npz")
+        for other in path.parent.glob(f"{name}-{'?' * 12}.checkpoint.npz"):
+            if other != path:
+                other.unlink()
+        return path
+
     def begin(self) -> None:
         """Make the run's folders, and drop what an earlier run of this notebook recorded."""
         (self._figures / "tables").mkdir(parents=True, exist_ok=True)

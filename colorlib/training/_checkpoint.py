@@ -1,4 +1,4 @@
-"""An unfinished training in one file, which is complete at any moment."""
+"""A training, finished or not, in one file that is complete at any moment."""
 
 import io
 import json

@@ -32,6 +32,7 @@ def train(
     identity: str = "",
     progress: bool = True,
     checkpoint_seconds: float | None = None,
+    keep: bool = False,
 ) -> History:
     """Do all iterations of a training, resuming from its checkpoint if there is one.
 
@@ -47,7 +48,7 @@ def train(
         the learner.
     observe_at : collection of int
     checkpoint : str or Path, optional
-        File that holds the unfinished training, complete at any moment; deleted when the training is done.
+        File that holds the training, complete at any moment.
     identity : str
         Tells trainings apart (settings, photos). A checkpoint of another training is not resumed: a warning says so,
         and it is overwritten.
@@ -55,6 +56,9 @@ def train(
         Show a progress bar, on a terminal or in a notebook.
     checkpoint_seconds : float, optional
         Least time between two checkpoints; `CHECKPOINT_SECONDS` by default.
+    keep : bool
+        Keep the checkpoint when the training is done, so that the same training, asked for again, is there at once;
+        otherwise it is deleted then.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def train(
             bar.update()
     history.interrupted = history.iterations < iterations and not learner.finished
     if checkpoint is not None:
-        if history.interrupted:
+        if history.interrupted or keep:
             _checkpoint.save(checkpoint, learner, history, identity)
         else:
             checkpoint.unlink(missing_ok=True)
