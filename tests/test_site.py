@@ -202,7 +202,7 @@ def test_committed_notebooks_are_executed_and_show_no_folder_of_a_machine(file):
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     assert not re.search(r"(?<![\w.:/])/(home|Users|root|tmp|work|usr|opt|var)/|[A-Z]:\\\\", json.dumps(code))
-    assert any("# NBVAL_CHECK_OUTPUT" in "".join(cell["source"]) for cell in code)
+    assert any("nbval-check-output" in cell["metadata"].get("tags", []) for cell in code)
     assert not [output for cell in code for output in cell["outputs"] if output.get("name") == "stderr"]
 
 
