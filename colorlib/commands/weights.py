@@ -29,9 +29,9 @@ __all__ = ["SETTINGS", "calibrate_vivid", "finish_weights", "log_row", "make_wei
 SETTINGS: dict[str, Any] = {
     "filters": 48,
     "dropout": 0.25,
-    "stages": ((3500, 128), (5000, 192)),
-    "batch": 16,
-    "learning_rate": 1e-3,
+    "stages": ((1600, 128), (2700, 192)),
+    "batch": 32,
+    "learning_rate": 1.4e-3,
     "encoder": "lite2",
     "decoders": 3,
 }
