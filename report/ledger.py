@@ -13,7 +13,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.directives.patches import CSVTable, Figure
-from words import in_words  # it stands beside this file
+
+from colorlib.plots import in_words
 
 WIDE = 5  # columns; a table of more may have to be scrolled on a telephone
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -13,8 +13,8 @@ import pytest
 from colorlib import paths
 from colorlib.photos import COLLECTIONS
 from colorlib.pipeline.fingerprints import READABLE
-from colorlib.pipeline.ledger import read_settings
 from colorlib.pipeline.notebooks import read_notebooks
+from colorlib.pipeline.profiles import read_settings
 from conftest import ROOT
 
 Accesses = Iterable[tuple[str, str]]  #: ``("read", path)`` or ``("write", path)``, in the order of the first of each.

@@ -9,6 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "report").glob("*.md"))
+#: Those for all readers; the others are lists, or of use to whoever runs the programs.
+READ = [
+    file
+    for file in CHAPTERS
+    if file.stem not in {"api", "beyond", "glossary", "print", "references", "speed", "survived"}
+]
 DIRECTIVE = re.compile(r"^```\{(figure|csv-table)\}[^\n]*\n.*?^```$", re.M | re.S)
 
 
@@ -73,6 +79,109 @@ def test_every_work_in_the_references_is_cited():
     texts = "".join(chapter.read_text("utf-8") for chapter in CHAPTERS)
     uncited = [label for label in re.findall(r"^\((.+?)\)=$", references, re.M) if f"(#{label})" not in texts]
     assert not uncited, f"in the references, though no chapter cites it: {uncited}"
+
+
+#: Entry of the glossary → how a chapter may say it, in any case.
+TERMS = {
+    "a,b": r"a,b|a\\\*",
+    "AuC": "AuC",
+    "Adam": "Adam",
+    "CIELAB": "CIELAB|Lab",
+    "PSNR": "PSNR",
+    "R²": "R²",
+    "SSIM": "SSIM",
+    "U-Net": "U-Nets?",
+    "activation function": "activation functions?",
+    "augmentation": "augmentation",
+    "backpropagation": "backpropagation",
+    "batch": "batch(?:es)?",
+    "chroma": "chroma",
+    "colorfulness gap": "colorfulness gap",
+    "complementary colors": "complementary colors?",
+    "convergence": "converge[sd]?|convergence",
+    "convolution": "convolution(?:s|al)?",
+    "decibel": "decibels?",
+    "encoder, decoder": "(?:en|de)coders?",
+    "epoch": "epochs?",
+    "gamut": "gamut",
+    "held out": "held[ -]out",
+    "hue": "hues?",
+    "interval": "intervals?",
+    "iteration": "iterations?",
+    "lightness": "lightness(?:es)?",
+    "luma": "luma",
+    "overfitting": "overfit(?:s|ting)?",
+    "parameter": "parameters?",
+    "perceptron": "perceptron",
+    "residual block": "residual",
+    "seed": "seeds?",
+    "skill": "skill|dB over (?:leaving|gray)",
+    "skip connection": "skip connections?",
+    "validation photos": "validation photos",
+    "weight decay": "weight decay",
+    "ΔE2000": "ΔE2000",
+}
+#: Chapter → what it explains itself, where it says it first.
+EXPLAINED = {
+    "data": {"a,b"},
+    "evaluating": {"AuC", "PSNR", "R²", "SSIM", "colorfulness gap", "convergence", "gamut", "interval", "overfitting"}
+    | {"skill", "ΔE2000"},
+    "more_photos": {"augmentation"},
+    "training": {"Adam"},
+}
+#: What holds no sentences, or says what is explained elsewhere: formulas, captions, tables from files, headings, links.
+NO_SENTENCES = re.compile(
+    r"^```(?!\{list-table\}).*?^```$|^(?:```|#|:[\w-]+:)[^\n]*$|\$[^$]+\$|\[[^\]]*\]\([^)]*\)|<a .*?</a>"
+    r"|\{\w+\}`[^`]*`|\{\{.*?\}\}|`[^`\n]*`",
+    re.M | re.S,
+)
+
+
+def first_uses(text: str) -> dict[str, bool]:
+    """For each term that a chapter's sentences and lists use: whether it is linked where it is used first."""
+    text = re.sub(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", lambda link: f"\0{link[1].lower()}\0", text)
+    text = NO_SENTENCES.sub("", text)
+    sentences = re.sub(r"\0.*?\0", lambda link: "\0" * len(link[0]), text)
+    found = {}
+    for term, pattern in TERMS.items():
+        plain = re.search(rf"(?<!\w)(?:{pattern})(?!\w)", sentences, re.I)
+        linked = text.find(f"\0{term.lower()}\0")
+        if plain or linked >= 0:
+            found[term] = linked >= 0 and (not plain or linked < plain.start())
+    return found
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("# Hue\n\nThe {term}`hue`, the hues.", {"hue": True}),
+        ("The hues, then the {term}`hue`.", {"hue": False}),
+        ("{term}`Hues <hue>` at `chroma` 1, [lightness](data.md)", {"hue": True}),
+        ("```{figure} figures/x.png\n:name: fig-x\n\nLuma.\n```\n\n$chroma$", {}),
+        ("```{list-table} Luma.\n:name: tab-x\n\n* - a\\*, in dB over gray\n```", {"a,b": False, "skill": False}),
+    ],
+)
+def test_first_uses_of_terms_are_found(text, expected):
+    assert first_uses(text) == expected
+
+
+@pytest.mark.parametrize("chapter", READ, ids=lambda chapter: chapter.name)
+def test_terms_of_the_glossary_are_linked_where_a_chapter_says_them_first(chapter):
+    uses = first_uses(chapter.read_text("utf-8"))
+    explained = EXPLAINED.get(chapter.stem, set())
+    assert explained <= uses.keys()
+    unlinked = {term for term, linked in uses.items() if not linked} - explained
+    assert not unlinked, f"write {{term}}`…` where {chapter.name} says these first: {sorted(unlinked)}"
+
+
+def test_every_term_that_is_linked_stands_in_the_glossary():
+    glossary = (ROOT / "report" / "glossary.md").read_text("utf-8")
+    entries = set(re.findall(r"^(\S.*)\n(?=  \S)", glossary, re.M))
+    assert TERMS.keys() <= entries
+    links = {(file.name, link) for file in CHAPTERS for link in re.findall(r"\{term\}`(.+?)`", file.read_text("utf-8"))}
+    terms = {(name, link.rpartition("<")[2].removesuffix(">")) for name, link in links}
+    entries = {entry.lower() for entry in entries}
+    assert not (missing := {(name, term) for name, term in terms if term.lower() not in entries}), missing
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from typing import Any
 
 from .. import paths
 from ..photos import COLLECTIONS, list_photos, missing_photos
-from .ledger import read_settings
 from .notebooks import code_cells
 from .packages import package_versions
+from .profiles import read_settings
 
 __all__ = ["READABLE", "fingerprint_notebooks", "fingerprint_training", "needed_notebooks"]
 

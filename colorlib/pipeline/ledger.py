@@ -9,9 +9,7 @@ import math
 import os
 import random
 import re
-import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +18,14 @@ from .. import paths
 from ..photos import list_photos, load_photos, usable_collection
 from ._figures import Drawing, show_figure
 from ._text import Points
+from .fingerprints import fingerprint_training
+from .profiles import read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["DEFAULT_COLLECTIONS", "PROFILES", "Run", "read_ledger", "read_settings", "start_run"]
+__all__ = ["DEFAULT_COLLECTIONS", "PROFILES", "Run", "read_ledger", "start_run"]
 
 PROFILES = ("full", "smoke")
 #: The collection that a profile uses unless told otherwise.
@@ -195,8 +195,6 @@ class Run:
         It depends on the versions of all packages and on the code of the models: where that changes, kept checkpoints
         are removed. What else a training depends on, its checkpoint knows itself.
         """
-        from .fingerprints import fingerprint_training
-
         path = self.model_path(f"{name}-{fingerprint_training()[:12]}", ".checkpoint.npz")
         for other in path.parent.glob(f"{name}-{'?' * 12}.checkpoint.npz"):
             if other != path:
@@ -278,17 +276,6 @@ def start_run(notebook: str, profile: str | None = None, collection: str | None 
     run = Run(notebook, profile, collection, notice, seed)
     run.begin()
     return run
-
-
-def read_settings(notebook: str, profile: str) -> SimpleNamespace:
-    """Read a notebook's numbers of one profile from ``notebooks/profiles.toml``.
-
-    Each entry is either one value for both profiles or a table ``{full = …, smoke = …}``.
-    """
-    with open(paths.PROFILES, "rb") as file:
-        section = tomllib.load(file).get(notebook, {})
-    chosen = {name: value[profile] if isinstance(value, dict) else value for name, value in section.items()}
-    return SimpleNamespace(**chosen)
 
 
 def read_ledger(figures: Path) -> dict[str, dict]:

@@ -4,6 +4,7 @@ from .curves import learning_curves
 from .images import WIDTH, image_axes, photo_grid, show_image, snapshot_strip, triptych, use_style, value_grid
 from .lab import ab_colormap, channel_images, gamut_slice
 from .scores import confusion_matrix, error_map, intervals, skill_against_colorfulness
+from .words import in_words
 
 __all__ = [
     "WIDTH",
@@ -13,6 +14,7 @@ __all__ = [
     "error_map",
     "gamut_slice",
     "image_axes",
+    "in_words",
     "intervals",
     "learning_curves",
     "photo_grid",

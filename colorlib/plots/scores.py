@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 
+from .words import in_words
+
 __all__ = ["confusion_matrix", "error_map", "intervals", "skill_against_colorfulness"]
 
 #: Marker and color of each model in turn; both differ, for whoever can't tell the colors apart.
@@ -51,9 +53,8 @@ def skill_against_colorfulness(rows: pd.DataFrame, ax: Axes, legend: bool = True
         bar: dict[str, Any] = {"color": color, "alpha": 0.3, "linewidth": 1}
         ax.plot([row["colorfulness_gap_low"], row["colorfulness_gap_high"]], [y, y], **bar)
         ax.plot([x, x], [row["skill_db_low"], row["skill_db_high"]], **bar)
-        ax.plot(
-            x, y, marker, color=color, markerfacecolor="none", markersize=8, markeredgewidth=1.8, label=row["model"]
-        )
+        point: dict[str, Any] = {"color": color, "markerfacecolor": "none", "markersize": 8, "markeredgewidth": 1.8}
+        ax.plot(x, y, marker, label=in_words(row["model"]), **point)
     ax.set(xlabel="colorfulness gap: dull ← 0 is right → garish", ylabel="dB over leaving it gray")
     if legend:
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=10)
@@ -82,7 +83,7 @@ def intervals(rows: pd.DataFrame, column: str, ax: Axes, reference: float = 0.0)
     ax.axvline(reference, color="0.6", linewidth=1, zorder=0)
     ax.hlines(places, rows[f"{column}_low"], rows[f"{column}_high"], color="tab:blue", linewidth=2.5, alpha=0.4)
     ax.plot(score, places, "o", color="tab:blue", markersize=5)
-    ax.set_yticks(places, rows["model"])
+    ax.set_yticks(places, [in_words(name) for name in rows["model"]])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="y", color="0.93")
     ax.set_axisbelow(True)

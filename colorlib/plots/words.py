@@ -1,4 +1,4 @@
-"""Words for the code names of models and scores, which stand in the recorded tables and numbers."""
+"""Words for the code names of models and scores, for figures and for the site, which finds them in recorded tables."""
 
 __all__ = ["in_words"]
 
@@ -42,7 +42,18 @@ WORDS = {
 
 
 def in_words(text: str) -> str:
-    """Return a code name, or a list of them with commas, in words; any other text as it is."""
+    """Return a code name, or a list of them with commas, in words; any other text as it is.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"unet_vivid"``, ``"skill_db"`` or ``"mlp, cnn"``.
+
+    Returns
+    -------
+    str
+        Such as ``"U-Net, vivid look"``. Where the words themselves have a comma, semicolons part those of a list.
+    """
     parts = text.split(", ")
     if not all(part in WORDS for part in parts):
         return text
