@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from colorlib import paths
-from colorlib.pipeline import Run, read_ledger, start_run
+from colorlib.pipeline import Run, ledger, read_ledger, start_run
 
 
 @pytest.fixture
@@ -58,14 +58,12 @@ def test_profile_and_collection(build, monkeypatch):
 
 
 def test_the_checkpoints_of_other_code_are_removed(run, monkeypatch):
-    from colorlib.pipeline import fingerprints
-
     before = run.checkpoint_path("cnn")
     kept, other = run.checkpoint_path("cnn-2"), run.model_path("cnn", ".onnx")
     for file in (before, kept, other):
         file.touch()
     assert run.checkpoint_path("cnn") == before and before.exists()
-    monkeypatch.setattr(fingerprints, "fingerprint_training", lambda: 64 * "0")
+    monkeypatch.setattr(ledger, "fingerprint_training", lambda: 64 * "0")
     after = run.checkpoint_path("cnn")
     assert after != before and after.name.startswith("cnn-") and not before.exists()
     assert kept.exists() and other.exists()
