@@ -98,15 +98,17 @@ def keep_notebook(name: str, executed: dict) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run each file's tests one after the other; likewise all notebooks, which take models from each other, and then,
-    since make names the notebooks first, the tests of what they opened and of the site that is built from them.
+    """Run each file's tests one after the other; likewise all notebooks but those of solutions, since they take models
+    from each other, and then, as make names the notebooks first, the tests of what they opened and of the site that is
+    built from them.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::")[0]
-            of_report = file.startswith("notebooks/") or file in ("tests/test_declarations.py", "tests/test_site.py")
+            of_report = file.startswith("notebooks/") and not file.startswith("notebooks/solutions/")
+            of_report = of_report or file in ("tests/test_declarations.py", "tests/test_site.py")
             return "report" if of_report else file
 
     return ByFile(config, log)
