@@ -19,6 +19,8 @@ CASES = {  # in the order of the page: name -> what was done
     "command_24mp": "Coloring one of 24 megapixels by one command",
     "ssim": "SSIM of {photos} photos of {size}×{size} pixels",
     "delta_e": "CIEDE2000 of all their pixels",
+    "all_scores": "All scores of {photos} photos of {size}×{size} pixels",
+    "read": "Reading {photos} photos from their files, as {size}×{size} pixels",
 }
 TEMPLATE = """# Speed
 
