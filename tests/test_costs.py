@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from colorlib.pipeline.costs import Meter, matrix_gflops, read_costs, times_table, write_cost
+from colorlib.pipeline.costs import Meter, matrix_gflops, read_costs, times_table, wall_seconds, write_cost
 
 
 def work(seconds):
@@ -44,13 +44,16 @@ def test_without_a_kernel_only_the_clock_is_read():
     meter = Meter()
     meter.start_cell()
     meter.end_cell()
-    assert meter.cost() == {"seconds": 0, "processor_seconds": None, "megabytes": None, "cells": []}
+    cost = meter.cost()
+    assert abs(cost.pop("began") - time.time()) < 5
+    assert cost == {"seconds": 0, "processor_seconds": None, "megabytes": None, "cells": []}
 
 
 def test_costs_are_kept_by_notebook_and_shown_with_the_machine(tmp_path, cost):
     assert read_costs(tmp_path) == {}
     write_cost("02_b", tmp_path, cost)
-    write_cost("01_a", tmp_path, {"seconds": 3, "processor_seconds": None, "megabytes": None, "cells": []})
+    earlier = {"began": cost["began"] - 10, "seconds": 3, "processor_seconds": None, "megabytes": None, "cells": []}
+    write_cost("01_a", tmp_path, earlier)
     costs = read_costs(tmp_path)
     assert list(costs) == ["01_a", "02_b"]
     text = times_table(costs, {"gflops": 230})
@@ -60,3 +63,10 @@ def test_costs_are_kept_by_notebook_and_shown_with_the_machine(tmp_path, cost):
 
 def test_a_matrix_product_is_timed():
     assert 1 < matrix_gflops() < 1e5
+
+
+def test_time_in_which_two_notebooks_ran_counts_once():
+    intervals = {"a": (100, 10), "b": (103, 4), "c": (108, 7), "d": (130, 5)}  # b within a, c begins in it, d alone
+    costs = {name: {"began": began, "seconds": seconds} for name, (began, seconds) in intervals.items()}
+    assert wall_seconds(costs) == 15 + 5
+    assert wall_seconds({}) == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .. import paths
 from ..photos import COLLECTIONS, list_photos, missing_photos, usable_collection
-from .costs import matrix_gflops, read_costs, times_table
+from .costs import matrix_gflops, read_costs, times_table, wall_seconds
 from .ledger import DEFAULT_COLLECTIONS, PROFILES
 from .notebooks import read_notebooks
 from .packages import missing_packages
@@ -66,7 +66,7 @@ def make_report(
             "collection": _shown_collection(collection),
             "notice": notice,
             "photos": len(list_photos(collection)),
-            "seconds": sum(cost["seconds"] for cost in read_costs(folder / "figures").values()),
+            "seconds": wall_seconds(read_costs(folder / "figures")),
             "gflops": _gflops(folder / "figures", bool(executed)),
         }
         paths.write_whole(folder / "figures" / "run.json", (json.dumps(about, indent=1) + "\n").encode())
