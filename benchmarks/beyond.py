@@ -123,7 +123,7 @@ What limits it moves as it grows:
 3. **All-reduce.** {parameters:,} parameters are {gradient_mb:.0f} MB of gradients a step, which every machine
    sends and receives about twice: {reduce_ms:.0f} ms, beside {step_ms:.0f} ms for the step itself. A larger
    batch for each GPU makes that share smaller.
-4. **Batch size.** On 64 GPUs a batch has {batch_64:,} crops, and {steps_64:,} steps are left: about as many as
+4. **Batch size.** On 64 GPUs a batch has {batch_64:,} crops, and {steps_64:,} steps are left: not many more than
    the network that ships had ({shipped_steps:,}), each from {batch_ratio} times as many crops. More GPUs would
    leave too few steps. A larger batch wants a higher learning rate and a longer warm-up (Goyal et al.,
    "Accurate, large minibatch SGD", 2017), which is to be tried on photos set aside.

@@ -23,7 +23,8 @@ OWN = "bundled"  # the collection of the smoke profile
 RUN = "build/bundled-smoke/"
 MANIFESTS = {f"data/{file}": name for name, (file, _) in COLLECTIONS.items()}
 CHECKPOINT = ".checkpoint.npz"  # it is taken only if all that the training depends on is as it was
-LEDGER = {f"{RUN}figures/{name}" for name in ("numbers.json", "sources.json")}  # all notebooks read and write it
+FIGURES = f"{RUN}figures"  # locked while a notebook enters a result
+LEDGER = {FIGURES, *(f"{FIGURES}/{name}" for name in ("numbers.json", "sources.json"))}  # all read and write it
 
 
 def source_of(path: str, notebook: str, writers: Mapping[str, str]) -> str | None:

@@ -43,6 +43,7 @@ for name, path in {folders}.items():
 make_weights(Path("out"), **{settings})
 """
 TIMES = (
+    "began",
     "cell_seconds",
     "seconds",
     "processor_seconds",

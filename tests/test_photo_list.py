@@ -114,7 +114,7 @@ def test_the_schedule_is_the_rate_that_is_set_from_outside(iterations, warm_up):
         (["-o", "unet.onnx", "--iterations", "0"], "iterations is 0: give at least 1"),
         (["-o", "unet.onnx", "--batch", "0"], "batch is 0: give at least 1"),
         (["-o", "unet.onnx", "--workers", "0"], "workers is 0: give at least 1"),
-        (["-o", "unet.onnx", "--workers", "3"], "a batch of 16 can't be shared by 3 workers: give a multiple of 3"),
+        (["-o", "unet.onnx", "--workers", "3"], "a batch of 32 can't be shared by 3 workers: give a multiple of 3"),
     ],
 )
 def test_a_training_that_can_not_begin_says_why_in_one_line(album, arguments, complaint, capsys):

@@ -72,7 +72,7 @@ class Spreading(NamedTuple):
 
 _WEIGHT = 1e3  # of a hint: it is met to a small part of an 8-bit step
 _OVERSHOOT = 2  # of the correction over what hints ask for: between two that are near, interpolation would do far more
-_TOLERANCE = 0.1  # bound of the solution's error in a,b, which is about a hundredth of that
+_TOLERANCE = 0.02  # bound of the solution's error in a,b, which is about a hundredth of that
 _MOST_STEPS = 5000
 _EDGE = 1.02  # a color of this much more chroma is out of gamut: the color lies on the gamut's edge
 
