@@ -169,33 +169,9 @@ def test_a_notebook_waits_for_the_one_that_it_needs_and_does_not_run_if_that_fai
     assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
 
 
-def test_interrupting_leaves_nothing_half_made(project, folder):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do theirs
-    write_notebook(project / "notebooks" / "02_second.ipynb", SECOND, "import time\ntime.sleep(600)")
-    process = subprocess.Popen(
-        command("report", "--profile", "smoke", *ONLY),
-        cwd=project,
-        env=environment(project),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    part = folder / "notebooks" / "02_second.part.ipynb"
-    try:
-        while '"execution_count": 2' not in (part.read_text("utf-8") if part.exists() else ""):
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    finally:
-        write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
-    assert process.returncode == 130 and errors == "interrupted\n"
-    assert not list((folder / "notebooks").glob("02_*"))
-
-
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-def test_interrupting_ends_all_kernels(project, folder, tmp_path):
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def test_interrupting_ends_all_kernels_and_leaves_nothing_half_made(project, folder, tmp_path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do theirs
     endless = """import os, time
 from pathlib import Path
 
@@ -223,6 +199,7 @@ time.sleep(600)"""
         write_notebook(project / "notebooks" / "02_second.ipynb", SECOND)
     assert process.returncode == 130 and errors == "interrupted\n"
     assert not any(Path(f"/proc/{file.read_text()}").exists() for file in files)
+    assert not list((folder / "notebooks").iterdir())
     assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
 
 

@@ -45,7 +45,7 @@ weights`, as was every number below; `unet.json` holds them all.
 - That took {about["seconds"] / 60:.0f} minutes{memory}, on a machine with {about["machine"]}. It waited for photos
   {about["waiting_share"]:.1%} of the time.
 - Set aside from the training photos, for calibration and for watching the training: {kept}. No test photo was used to
-  train or to calibrate. {about.get("remark", "")}
+  train or to calibrate.
 - The loss is the logarithm of each photo's squared error, so that a nearly gray photo counts as much as a colorful
   one. It draws colors that the network can't know toward gray. Predictions were then scaled by {about["gain"]:.2f},
   the gain with the least error on the photos set aside.
