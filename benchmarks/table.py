@@ -81,7 +81,7 @@ def page(results: dict[str, dict]) -> str:
     ]
     return TEMPLATE.format(
         cases=markdown_table(
-            ("what", "ours", "memory", "instead", "theirs", "memory", "ratio"),
+            ("what", "instead", "ours", "theirs", "ratio", "our memory", "their memory"),
             (_row(what.format(**results[name]), results[name]) for name, what in CASES.items()),
         ),
         curves=markdown_table(("network", "step", "seconds", "training", "held out"), points),
@@ -102,11 +102,10 @@ def page(results: dict[str, dict]) -> str:
 
 
 def _row(what: str, result: dict) -> tuple[str, ...]:
-    ours, peer = (
-        (f"{side['seconds']:,.{2 if side['seconds'] < 10 else 0}f}{SPACE}s", f"{side['peak_mb']:,}{SPACE}MB")
-        for side in (result["ours"], result["peer"])
-    )
-    return what, *ours, result["peer"]["name"], *peer, f"{result['ratio']:.1f}"
+    sides = result["ours"], result["peer"]
+    seconds = [f"{side['seconds']:,.{2 if side['seconds'] < 10 else 0}f}{SPACE}s" for side in sides]
+    memory = [f"{side['peak_mb']:,}{SPACE}MB" for side in sides]
+    return what, result["peer"]["name"], *seconds, f"{result['ratio']:.1f}", *memory
 
 
 def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
