@@ -23,10 +23,10 @@ endif
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help report site pdf test check lint format lab data weights wheel bench fuzz publish clean
+.PHONY: help report site pdf test test-long check lint format lab data weights wheel bench fuzz publish clean
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 	@printf '\nOptions of report and lab: PROFILE=smoke (quick), PHOTOS=folder:~/Pictures (your own photos).\n'
 
 report: $(SETUP)  ## Make every figure, table and number again, and the site (PROFILE=smoke, PHOTOS=...)
@@ -39,10 +39,13 @@ pdf: site  ## Print the chapters of that site into build/report.pdf, with Chromi
 	@$(PYTHON) tools/pdf.py
 
 test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests colorlib
+	@$(PYTHON) -m pytest -m "not long" -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests colorlib
+
+test-long: $(SETUP)  ## Test what takes minutes more: kills, clusters, odd reports, the solutions to the exercises
+	@$(PYTHON) -m pytest -m long -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests
 
 check: $(SETUP)  ## Run only the unit tests, in a minute
-	@$(PYTHON) -m pytest -m "not slow" -n auto --maxprocesses 4 tests colorlib
+	@$(PYTHON) -m pytest -m "not slow and not long" -n auto --maxprocesses 4 tests colorlib
 
 lint: $(SETUP)  ## Check style, formatting and types; prints nothing if all is well
 	@failed=; for tool in "ruff check --quiet" "ruff format --check --quiet" "mypy --no-error-summary"; do \
@@ -71,7 +74,7 @@ wheel: $(SETUP)  ## Build the wheel, which colors photos without the repository,
 	@ls build/dist/*.whl
 
 bench: $(SETUP)  ## Time this library against what you would use instead
-	@for script in benchmarks/*.py; do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
+	@for script in $(filter-out benchmarks/recipe.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
 
 fuzz: $(SETUP)  ## Color damaged files, try faults of the machine, write the page on it (COUNT=10000, KILLS=20)
 	@PYTHONPATH="tests:$(PYTHONPATH)" $(PYTHON) -m fuzz --count "$(COUNT)" --kills "$(KILLS)"

@@ -13,10 +13,13 @@ from colorlib.pipeline.fingerprints import fingerprint_notebooks
 from colorlib.pipeline.ledger import DEFAULT_COLLECTIONS
 from colorlib.pipeline.notebooks import code_cells, read_notebooks, with_outputs, write_notebook
 from colorlib.pipeline.runner import write_record
+from colorlib.processors import LIBRARIES
 
 os.environ["COLORLIB_PROFILE"] = "smoke"
 os.environ["TQDM_DISABLE"] = "1"  # progress bars would count as output of a cell
 os.environ.pop("COLORLIB_PHOTOS", None)
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process a processor runs tests: more threads would only take turns
+    os.environ |= dict.fromkeys(LIBRARIES, "1")
 if data_dir := os.environ.get("COLORLIB_DATA_DIR"):  # nbval runs a notebook in its own folder
     os.environ["COLORLIB_DATA_DIR"] = str(Path(data_dir).resolve())
 
@@ -55,6 +58,13 @@ def pytest_runtest_setup(item):
         for name, value in audited_environment(log).items():
             patch.setenv(name, value)
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent == paths.NOTEBOOKS / "solutions":
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture

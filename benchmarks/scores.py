@@ -6,6 +6,7 @@ library's have no place in `colorlib.scores.metrics`.
 
 import json
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -126,6 +127,17 @@ def read_peer() -> Callable:
     return lambda: [float(255 * resize(imread(path), (SMALL, SMALL), anti_aliasing=True).mean()) for path in paths_]
 
 
+def copy_peak() -> float:
+    """Measure how fast the machine reads and writes memory, in GB/s, by copying an array that no cache holds."""
+    source = np.ones(2**26, np.float32)
+    target, seconds = np.empty_like(source), []
+    for _ in range(5):
+        start = time.perf_counter()
+        np.copyto(target, source)
+        seconds.append(time.perf_counter() - start)
+    return 2 * source.nbytes / min(seconds) / 1e9
+
+
 def main() -> None:
     results = {}
     for name, ours, peer, peer_name in (
@@ -139,7 +151,10 @@ def main() -> None:
     difference = float(np.nanmax(np.abs(np.subtract(*(side["result"] for side in sides)))))
     peer_name = "scikit-image, and AuC and hues in numpy"
     photo_count = len(sides[0]["result"])
-    results["all_scores"] = case(*sides, peer_name, photos=photo_count, size=SMALL, difference=difference)
+    memory_gbs = round(copy_peak(), 1)
+    results["all_scores"] = case(
+        *sides, peer_name, photos=photo_count, size=SMALL, difference=difference, memory_gbs=memory_gbs
+    )
     sides = measure(read_ours, RUNS), measure(read_peer)
     difference = float(np.abs(np.subtract(*(side["result"] for side in sides))).max())
     peer_name = "skimage.io.imread + skimage.transform.resize"

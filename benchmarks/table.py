@@ -1,7 +1,7 @@
 """Writes ``benchmarks/README.md``, the page of the report that shows what the other scripts measured."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from colorlib import paths
 
@@ -22,6 +22,21 @@ CASES = {  # in the order of the page: name -> what was done
     "all_scores": "All scores of {photos} photos of {size}×{size} pixels",
     "read": "Reading {photos} photos from their files, as {size}×{size} pixels",
 }
+LARGE = 12_000_000  # pixels
+_PIXEL = 4e-9  # gigabytes of one number
+_SSIM = 12 * 2 * 11 * 2e-9  # GFLOP a pixel: twelve planes, averaged along rows and columns over 11 numbers
+#: Case → what it takes at least, in GFLOP and in gigabytes moved, from its result and the perceptron's GFLOP a pixel.
+LEAST: dict[str, Callable[[dict, float], tuple[float, float]]] = {
+    "linear_fit": lambda case, _: (_pixels(case) * 84 * 2e-9, 3 * _PIXEL * _pixels(case)),  # 84 products of 12 numbers
+    "linear_colorize_12mp": lambda case, _: (LARGE * 27 * 2e-9, 4 * _PIXEL * LARGE),
+    "mlp_fit": lambda case, gflop: (3 * gflop * 510**2 * case["our_epochs"], 0),  # forward, and two products back
+    "mlp_colorize_12mp": lambda case, gflop: (gflop * LARGE, 4 * _PIXEL * LARGE),
+    "cnn_training_2500": lambda case, _: (case["our_gflops"] * case["ours"]["seconds"], 0),
+    "cnn_colorize_12mp": lambda case, _: (0, 4 * _PIXEL * LARGE),
+    "ssim": lambda case, _: (_SSIM * _pixels(case), 6 * _PIXEL * _pixels(case)),
+    "delta_e": lambda case, _: (0, 7 * _PIXEL * _pixels(case)),
+    "all_scores": lambda case, _: (_SSIM * _pixels(case), 6 * _PIXEL * _pixels(case)),
+}
 TEMPLATE = """# Speed
 
 What the library takes, and what one would use instead. Both sides of a row were timed in one run, each in a process of
@@ -29,6 +44,12 @@ its own, by `make bench`, which also wrote this page; *ratio* is their seconds o
 one day: of all that is here, the ratios carry over best.
 
 {cases}
+
+*Limit* is the time that the machine would need at best for what can't be avoided, the operations at
+{coloring[matrix_multiply_gflops]} GFLOP/s, as in a product of large matrices, or reading what comes in and writing what
+goes out at {all_scores[memory_gbs]:.0f} GB/s, whichever takes longer; *share* is that part of our time. Where it is a
+few percent, time goes into numpy's many passes over arrays, or into formulas that are no products: roots, powers and
+arc tangents of every pixel.
 
 The coefficients of the two linear regressions differ by {linear[coefficient_difference]:.0e} at most. Fed
 {linear[photos_streamed]:,} photos one by one, ours took {linear[seconds_streamed]:.0f} s and {linear[peak_mb_streamed]}
@@ -43,23 +64,25 @@ once, and had {mlp[mse_peer_last]:.2e} after {mlp[mse_peer_last_epoch]}, its bes
 that its Adam keeps of weights without gradient shrink until they are subnormal numbers, on which some processors
 compute several times slower: this ratio depends on the machine more than the others.
 
-Coloring by the perceptron is arithmetic: it does {coloring[our_gflops]} GFLOP/s, {coloring[share_of_peak]:.0%} of the
-{coloring[matrix_multiply_gflops]} of a product of two large `float32` matrices.
+Coloring by the linear fit is mostly the conversion between sRGB and CIELAB, which theirs does in double precision and
+ours from tables; beyond that there is little to gain. Coloring by the perceptron is arithmetic: it does
+{coloring[our_gflops]} GFLOP/s, {coloring[share_of_peak]:.0%} of the {coloring[matrix_multiply_gflops]} of a product of
+two large `float32` matrices.
 
 One more photo of a megapixel takes {one[warm_seconds]:.2f} s in a process that is running already, whatever its shape;
 `import colorlib` takes {one[import_ms]:.0f} ms. The four photos took {four[processor_seconds]:.1f} s of processor time
 in all, the one of 24 megapixels {large[processor_seconds]:.1f} s. SSIM and CIEDE2000 differ from scikit-image's by
 {ssim[difference]:.0e} and {delta_e[difference]:.0e} at most, all scores by {all_scores[difference]:.2f}, the means of
-the photos that were read by {read[difference]:.1f} of 255: theirs ignores color profiles. SSIM and CIEDE2000 take more
-than half of the time of all scores. CIEDE2000 is a long formula in numpy on both sides, and SSIM is numpy here, SciPy's
-compiled filters there, so there is little to gain. All scores gain more, since photos are scored side by side and AuC
-is counted once instead of at 151 thresholds.
+the photos that were read by {read[difference]:.1f} of 255: theirs ignores color profiles. SSIM and CIEDE2000 take a
+good part of the time of all scores. CIEDE2000 is a long formula in numpy on both sides, so there is little to gain. All
+scores gain more, since photos are scored side by side and AuC is counted once instead of at 151 thresholds.
 
 ## The two networks while they learn
 
 Ours has {network[parameters][ours]:,} parameters and does {network[our_gflops]} GFLOP/s in training,
-{network[share_of_peak]:.0%} of a product of large matrices; theirs has {network[parameters][peer]:,}, and was trained
-for as long as ours. ΔE2000 on the training photos and on held-out ones:
+{network[share_of_peak]:.0%} of a product of large `float32` matrices; theirs has {network[parameters][peer]:,}, and was
+trained for as long as ours. Where a processor has AMX, as here, ours learns in `bfloat16`, which shortens every step.
+ΔE2000 on the training photos and on held-out ones:
 
 {curves}
 
@@ -81,8 +104,8 @@ def page(results: dict[str, dict]) -> str:
     ]
     return TEMPLATE.format(
         cases=markdown_table(
-            ("what", "instead", "ours", "theirs", "ratio", "our memory", "their memory"),
-            (_row(what.format(**results[name]), results[name]) for name, what in CASES.items()),
+            ("what", "instead", "ours", "theirs", "ratio", "limit", "share", "our memory", "their memory"),
+            (_row(what.format(**results[name]), results[name], _limit(name, results)) for name, what in CASES.items()),
         ),
         curves=markdown_table(("network", "step", "seconds", "training", "held out"), points),
         linear=results["linear_fit"],
@@ -101,11 +124,27 @@ def page(results: dict[str, dict]) -> str:
     )
 
 
-def _row(what: str, result: dict) -> tuple[str, ...]:
+def _pixels(case: dict) -> int:
+    return case["photos"] * case["size"] ** 2
+
+
+def _limit(name: str, results: dict[str, dict]) -> float | None:
+    """Return the seconds that a case takes at least, or None where decoding or starting Python is most of it."""
+    if name not in LEAST:
+        return None
+    coloring = results["mlp_colorize_12mp"]
+    gflop, gigabytes = LEAST[name](results[name], coloring["our_gflops"] * coloring["ours"]["seconds"] / LARGE)
+    return max(gflop / coloring["matrix_multiply_gflops"], gigabytes / results["all_scores"]["memory_gbs"])
+
+
+def _row(what: str, result: dict, limit: float | None) -> tuple[str, ...]:
     sides = result["ours"], result["peer"]
     seconds = [f"{side['seconds']:,.{2 if side['seconds'] < 10 else 0}f}{SPACE}s" for side in sides]
     memory = [f"{side['peak_mb']:,}{SPACE}MB" for side in sides]
-    return what, result["peer"]["name"], *seconds, f"{result['ratio']:.1f}", *memory
+    bound = "–", "–"
+    if limit is not None:
+        bound = f"{limit:.{1 if limit > 1 else 3}f}{SPACE}s", f"{limit / result['ours']['seconds']:.0%}"
+    return what, result["peer"]["name"], *seconds, f"{result['ratio']:.1f}", *bound, *memory
 
 
 def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

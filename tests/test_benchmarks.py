@@ -17,7 +17,7 @@ def load(name: str):
     return module
 
 
-table, beyond = load("table"), load("beyond")
+table, beyond, recipe = load("table"), load("beyond"), load("recipe")
 RESULTS = table.read_results()
 
 
@@ -42,3 +42,13 @@ def test_the_page_on_many_processes_is_that_of_the_results_and_they_are_as_it_sa
     assert results["training_by_2"]["crops_per_second"] > results["training_by_1"]["crops_per_second"]
     coloring = results["coloring"]
     assert coloring["other"] == 0 and coloring["only_one"] == ["killer.png"]
+
+
+def test_the_page_of_trials_is_that_of_the_results_and_has_all_of_them():
+    results = json.loads(recipe.RESULTS.read_text("utf-8"))
+    assert recipe.PAGE.read_text("utf-8") == recipe.page(results), "run `python benchmarks/recipe.py`"
+    assert results["trials"].keys() == recipe.VARIANTS.keys()
+    line = results["trials"][recipe.PLAIN]["turned_up"]
+    assert line[0]["colorfulness_gap"] < line[-1]["colorfulness_gap"] and line[0]["skill_db"] > line[-1]["skill_db"]
+    seconds = [trial["seconds"] for trial in results["trials"].values()]
+    assert min(seconds) > 0

@@ -101,3 +101,9 @@ def test_they_hold_the_true_color_better_than_fixed_hues_do(scenes):
             offered.append(np.linalg.norm(colors - hint[2:], axis=-1).min())
             same.append(np.linalg.norm(fixed - hint[2:], axis=-1).min())
     assert np.mean(offered) < np.mean(same)
+
+
+def test_what_is_found_directly_for_more_and_more_hints_is_what_the_library_makes_of_them(scenes):
+    for scene in scenes:
+        for hints, ab in click(scene, 5):
+            np.testing.assert_allclose(ab, scene.follow(hints), atol=0.01)

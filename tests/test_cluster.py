@@ -175,7 +175,7 @@ def test_two_processes_learn_what_one_learns(alone, together):
     assert not np.allclose(alone[0], 0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_goes_on_when_a_process_is_killed_and_ends_as_if_it_had_not_been(album, together, tmp_path):
     runs, note = tmp_path / "runs", tmp_path / "killed"
     kills = json.dumps([[".png", "*/state-000000004.npz", str(note)]])
@@ -186,7 +186,7 @@ def test_a_training_goes_on_when_a_process_is_killed_and_ends_as_if_it_had_not_b
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_failed_goes_on_with_another_number_of_processes(album, alone, tmp_path):
     runs, note = tmp_path / "runs", tmp_path / "killed"
     kills = json.dumps([[".png", "*/state-000000004.npz", str(note)]])

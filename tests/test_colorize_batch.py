@@ -575,7 +575,7 @@ def test_ctrl_c_ends_with_the_counts_and_the_next_call_goes_on(photo, model, tmp
 
 
 @on_posix
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_call_that_is_killed_at_any_moment_is_finished_by_the_next(photo, tmp_path):
     """With the network that ships, sheets and large files, so that writing takes its time."""
     for number in range(6):

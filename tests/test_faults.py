@@ -26,6 +26,7 @@ from conftest import SECOND, command, environment, run_colorlib, write_notebook
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.fault,
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these signals nor these disks"),
 ]

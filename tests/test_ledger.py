@@ -229,19 +229,6 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
 
 
-def test_rows_are_added_to_another_notebooks_table_once(build):
-    first, second = start_run("01_first", "smoke"), start_run("02_second", "smoke")
-    first.record_table("board", pd.DataFrame({"model": ["a", "b"], "score": [1.0, 2.0]}))
-    for score in (3.0, 4.0):
-        whole = second.extend_table("board", pd.DataFrame({"model": ["c", "c"], "score": [score, 5.0]}), "model")
-    assert whole.to_dict("list") == {"model": ["a", "b", "c", "c"], "score": [1.0, 2.0, 4.0, 5.0]}
-    assert pd.read_csv(first.folder / "figures" / "tables" / "board.csv").equals(whole)
-    with pytest.raises(ValueError, match="no table 'bord' to add rows to"):
-        second.extend_table("bord", whole, "model")
-    with pytest.raises(ValueError, match="model, points don't fit (into )?the table 'board', which has model, score"):
-        second.extend_table("board", pd.DataFrame({"model": ["c"], "points": [1]}), "model")
-
-
 def test_points_are_text_without_markup_of_their_own(run):
     data = run.show_points("L* falls by -1.5 in 03_linear", "", "two")._repr_mimebundle_()
     assert data["text/markdown"] == "- L\\* falls by −1.5 in 03\\_linear\n- two"

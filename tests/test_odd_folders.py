@@ -62,7 +62,7 @@ def figures(collection: str) -> Path:
     return paths.run_folder(collection, "smoke") / "figures"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_first_notebooks_run_on_every_kind_of_folder(odd, name):
     collection = odd(name, *FOLDERS[name])
@@ -72,7 +72,7 @@ def test_the_first_notebooks_run_on_every_kind_of_folder(odd, name):
     assert numbers["n_photos_train"]["value"] + numbers["n_photos_test"]["value"] == FOLDERS[name][0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_report_is_made_of_two_photos_of_one_color_each(odd):
     """No photo to set aside, no edge, no blue: more than one notebook has nothing to show for some of its tables."""
     collection = odd("two", 2, lambda i: Image.new("RGB", (640, 64), ("orange", "darkgreen")[i]))

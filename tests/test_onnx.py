@@ -17,6 +17,7 @@ from colorlib.models._encoder import imagenet_weights
 from colorlib.models._network import NetworkColorizer
 from colorlib.models._onnx import Session, dense_to_onnx, network_to_onnx, with_about
 from colorlib.models.cnn import CNN
+from colorlib.models.cnn_course import CNNCourse
 from colorlib.models.mlp import MLP
 from colorlib.models.unet import UNet
 from colorlib.models.unet_classes import UNetClasses
@@ -28,6 +29,7 @@ TOLERANCE = 1e-3  # of a,b
 SMALL = {"filters": 4, "stages": ((2, 64),), "batch": 2, "size": 64, "learning_rate": 0.05}
 UNFITTED = {
     "cnn": CNN(filters=4, iterations=2, learning_rate=0.05),
+    "cnn_course": CNNCourse(filters=4, iterations=2, learning_rate=0.05),
     "unet": UNet(**SMALL),
     "unet, encoder": UNet(**SMALL, encoder="lite0"),
     "unet, decoders": UNet(**SMALL, encoder="lite2", decoders=2),

@@ -4,6 +4,7 @@ These tests run the whole pipeline on a copy of the project with two short noteb
 """
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -121,6 +122,7 @@ def test_an_unknown_name_fails_the_site_and_leaves_the_old_one(project, folder):
 
 
 MEETS = """from pathlib import Path
+from colorlib.processors import processors
 from time import monotonic, sleep
 
 Path("{here}").touch()
@@ -129,7 +131,8 @@ while not Path("{there}").exists():
     assert monotonic() < began + 60, "it runs alone"
     sleep(0.05)
 for i in range(100):
-    run.record_number(f"n_{name}_{{i}}", i)"""
+    run.record_number(f"n_{name}_{{i}}", i)
+run.record_number("share_{name}", processors())"""
 
 
 def test_notebooks_that_need_nothing_of_each_other_run_side_by_side_and_lose_no_results(project, folder, tmp_path):
@@ -139,6 +142,7 @@ def test_notebooks_that_need_nothing_of_each_other_run_side_by_side_and_lose_no_
     assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
     numbers = json.loads((folder / "figures" / "numbers.json").read_text("utf-8"))
     assert all(numbers[f"n_{name}_{i}"]["value"] == i for name in ("one", "two") for i in range(100))
+    assert numbers["share_one"]["value"] == numbers["share_two"]["value"] == max(1, (os.cpu_count() or 1) // 2)
     times = json.loads((folder / "figures" / "times.json").read_text("utf-8"))
     assert sorted(times) == ["01_first", "02_second"]
     write_notebook(project / "notebooks" / "01_first.ipynb", FIRST)

@@ -192,7 +192,7 @@ def test_a_log_goes_on_after_a_look_that_is_done_again_and_starts_anew_with_othe
     assert log.read_text("utf-8").split() == ["iteration,b", "3,8"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_called_again_it_ends_with_the_weights_of_an_uninterrupted_run(made, tmp_path, monkeypatch):
     folders = isolate(tmp_path)
     program = f"""

@@ -13,7 +13,7 @@ CHAPTERS = sorted((ROOT / "report").glob("*.md"))
 READ = [
     file
     for file in CHAPTERS
-    if file.stem not in {"api", "beyond", "glossary", "print", "references", "speed", "survived"}
+    if file.stem not in {"api", "beyond", "glossary", "print", "recipe", "references", "speed", "survived"}
 ]
 DIRECTIVE = re.compile(r"^```\{(figure|csv-table)\}[^\n]*\n.*?^```$", re.M | re.S)
 

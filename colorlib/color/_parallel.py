@@ -1,6 +1,5 @@
 """Work divided over all processors."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +7,8 @@ from functools import cache
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
+
+from ..processors import processors
 
 __all__ = ["on_all_processors"]
 
@@ -49,7 +50,7 @@ def _set_busy() -> None:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), initializer=_set_busy)
+    return ThreadPoolExecutor(processors(), initializer=_set_busy)
 
 
 @cache

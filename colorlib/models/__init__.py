@@ -32,6 +32,7 @@ MODELS = {
     "linear": ("linear", "Linear"),
     "mlp": ("mlp", "MLP"),
     "cnn": ("cnn", "CNN"),
+    "cnn_course": ("cnn_course", "CNNCourse"),
     "unet": ("unet", "UNet"),
     "unet_classes": ("unet_classes", "UNetClasses"),
     "unet_gan": ("unet_gan", "UNetGAN"),

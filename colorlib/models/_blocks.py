@@ -67,6 +67,8 @@ def build_encoder_decoder(
     """
     keras = load_keras()
     layers = keras.layers
+    # Where layers compute in a shorter type than they keep, the outputs are not rounded to it.
+    output = keras.config.dtype_policy().variable_dtype
 
     def convolve(x, width, size=3, stride=1, **options):
         options = {"kernel_initializer": "he_normal"} | options
@@ -86,7 +88,7 @@ def build_encoder_decoder(
             x = x if stride == AB_STRIDE else drop(x)
         # Small initial weights, so that training starts from nearly gray.
         small = keras.initializers.RandomNormal(stddev=0.01)
-        return layers.Conv2D(outputs, 1, activation=activation, kernel_initializer=small, name=name)(x)
+        return layers.Conv2D(outputs, 1, activation=activation, kernel_initializer=small, name=name, dtype=output)(x)
 
     def know_things(maps):
         x = drop(activate(convolve(drop(maps[32]), 4 * filters, size=1)))
@@ -98,7 +100,7 @@ def build_encoder_decoder(
         maps = build_encoder(lightness, encoder, tuned)
         names = [f"ab_{i}" if i else "ab" for i in range(decoders)]
         decoded = [decode(maps, know_things(maps), name) for name in names]
-        ab = layers.Concatenate()(decoded) if decoders > 1 else decoded[0]
+        ab = layers.Concatenate(dtype=output)(decoded) if decoders > 1 else decoded[0]
     else:
         maps = {4: activate(convolve(lightness, filters, 8, AB_STRIDE, name="stem"), "quarter")}
         maps[8] = drop(activate(convolve(maps[4], 2 * filters, stride=2), "eighth"))

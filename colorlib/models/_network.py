@@ -6,7 +6,7 @@ import math
 import tempfile
 import zipfile
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..color import gray_to_lightness
 from ..images.resize import enlarge, resize_image
-from ..training import PhotoFiles, load_keras
+from ..training import PhotoFiles, built_in, load_keras
 from ._base import check_gray
 from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, scale_lightness
 from ._files import Saved, write_archive
@@ -134,7 +134,7 @@ class NetworkColorizer(GraphColorizer):
             super().save(path)
             return
         weights = self.network_.get_weights()
-        network = _built_in("float16", self.build)  # without the optimizer's memory
+        network = built_in("float16", self.build)  # without the optimizer's memory
         network.set_weights(weights)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.keras"
@@ -161,8 +161,11 @@ class NetworkColorizer(GraphColorizer):
 
     def _finish_training(self) -> None:
         """Round the weights to half precision, as files keep them, and predict in ONNX Runtime from now on."""
+        weights = [values.astype(np.float16).astype(np.float32) for values in self.network_.get_weights()]
+        if self.network_.dtype_policy.compute_dtype != "float32":  # it learned in another precision
+            self._network = self.build()
         network = self.network_
-        network.set_weights([weights.astype(np.float16).astype(np.float32) for weights in network.get_weights()])
+        network.set_weights(weights)
         self._set_graph(network_to_onnx(network), network.count_params())
 
     def _run(self, lightness: np.ndarray) -> np.ndarray:
@@ -210,14 +213,3 @@ def hash_arrays(arrays: Iterable[np.ndarray]) -> str:
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _built_in(dtype: str, build: Callable[[], "keras.Model"]) -> "keras.Model":
-    """Build a network whose weights have a given type."""
-    keras = load_keras()
-    usual = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype)
-    try:
-        return build()
-    finally:
-        keras.config.set_dtype_policy(usual)

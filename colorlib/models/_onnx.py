@@ -10,13 +10,14 @@ ONNX operator schemas, opset 17.
 """
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..processors import processors
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +62,7 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # errors are raised, and need not be printed too
         # Set explicitly; otherwise ONNX Runtime pins its threads, and complains where that isn't allowed.
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.intra_op_num_threads = threads or processors()
         # Waiting threads would keep their processors busy.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         name = "the network" if isinstance(source, bytes) else source

@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ..training import History, NetworkLearner, augment, iteration_rng, load_keras, random_crop, shuffled_batch, train
+from ..training import (
+    History,
+    NetworkLearner,
+    augment,
+    built_in,
+    iteration_rng,
+    learning_policy,
+    load_keras,
+    random_crop,
+    shuffled_batch,
+    train,
+)
 from ._base import check_photos
 from ._blocks import STRIDE, build_encoder_decoder, network_targets
 from ._network import NetworkColorizer
@@ -131,7 +142,7 @@ class CNN(NetworkColorizer):
         self._check_settings(photos)
         load_keras().utils.set_random_seed(self.seed)
         self.size_ = max(photos.shape[1:3])
-        self._begin_training(self.build())
+        self._begin_training(built_in(learning_policy(), self.build))
         learner = _Learner(self, *network_targets(photos))
         observer = None if observe is None else partial(observe, self)
         self.history_: History = train(

@@ -14,15 +14,15 @@ Levin, Lischinski & Weiss, "Colorization using optimization", SIGGRAPH 2004: the
 prediction.
 Zhang et al., "Real-time user-guided image colorization with learned deep priors", SIGGRAPH 2017: hints given to a
 network.
-Hestenes & Stiefel, "Methods of conjugate gradients for solving linear systems", 1952.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from ..color import gray_to_lightness, in_gamut, merge_lab, rgb_to_lab
+from .hint_equations import Equations, conjugate_gradients
 
 __all__ = ["Hint", "Spreading", "check_hints", "correction", "possible_hints"]
 
@@ -64,16 +64,13 @@ class Spreading(NamedTuple):
         How strongly the correction is held back; smaller, and a hint reaches farther.
     """
 
-    lightness: float = 4.0
+    lightness: float = 2.5
     ab: float = 6.0
     leak: float = 1e-4
-    screen: float = 3e-3
+    screen: float = 1.5e-3
 
 
-_WEIGHT = 1e3  # of a hint: it is met to a small part of an 8-bit step
 _OVERSHOOT = 2  # of the correction over what hints ask for: between two that are near, interpolation would do far more
-_TOLERANCE = 0.02  # bound of the solution's error in a,b, which is about a hundredth of that
-_MOST_STEPS = 5000
 _EDGE = 1.02  # a color of this much more chroma is out of gamut: the color lies on the gamut's edge
 
 
@@ -145,6 +142,7 @@ def correction(
     covered: tuple[float, float] | None = None,
     predicted: np.ndarray | None = None,
     spreading: Spreading | None = None,
+    solve: Callable[[Equations], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Spread hints over a grid, as planes to add to the predicted a,b.
 
@@ -163,6 +161,8 @@ def correction(
     predicted : ndarray, shape (N, 2), optional
         Predicted a,b of the hints' pixels; by default those of the grid, enlarged.
     spreading : Spreading, optional
+    solve : callable, optional
+        Called with `Equations`; returns the change of a and b at each place, (2, n). Conjugate gradients by default.
 
     Returns
     -------
@@ -173,7 +173,13 @@ def correction(
     if predicted is None:
         predicted = np.einsum("nt,ntc->nc", shares, ab.reshape(-1, 2)[places])
     wanted = _wanted(possible_hints(hints, gray), _lightness_of(hints, gray), predicted) - predicted
-    return _solve(lightness, ab, places, shares, wanted, spreading or Spreading())
+    spreading, padded = spreading or Spreading(), width + 1
+    links = _links(lightness, ab, spreading)
+    equations = Equations(links, spreading.screen, places + places // width, shares, wanted)
+    solution = (solve or conjugate_gradients)(equations)
+    planes = np.moveaxis(solution.reshape(2, height, padded)[:, :, :width], 0, -1)
+    largest = _OVERSHOOT * np.abs(wanted).max()
+    return np.clip(planes, -largest, largest).astype(np.float32)
 
 
 def _lightness_of(hints: Sequence[Hint], gray: np.ndarray) -> np.ndarray:
@@ -214,55 +220,6 @@ def _taps(
     (rows, down), (columns, across) = lines
     places = rows[:, :, None] * grid[1] + columns[:, None, :]
     return places.reshape(-1, 16), (down[:, :, None] * across[:, None, :]).reshape(-1, 16)
-
-
-def _solve(
-    lightness: np.ndarray,
-    ab: np.ndarray,
-    places: np.ndarray,
-    shares: np.ndarray,
-    wanted: np.ndarray,
-    spreading: Spreading,
-) -> np.ndarray:
-    """Solve for the correction by conjugate gradients, preconditioned with the diagonal."""
-    height, width = lightness.shape
-    links = _links(lightness, ab, spreading)
-    n, padded = height * (width + 1), width + 1
-    places = places + places // width  # in rows that are one place longer, as the links are
-    diagonal = np.full(n, spreading.screen)
-    for step, weights in links:
-        diagonal[:-step] += weights
-        diagonal[step:] += weights
-
-    def collect(values: np.ndarray) -> np.ndarray:
-        """Add (2, N) values of the hints up where they are taken from: (2, n)."""
-        return np.stack([np.bincount(places.ravel(), (shares * row[:, None]).ravel(), n) for row in values])
-
-    def apply(x: np.ndarray) -> np.ndarray:
-        y = diagonal * x
-        for step, weights in links:
-            y[:, :-step] -= weights * x[:, step:]
-            y[:, step:] -= weights * x[:, :-step]
-        return y + collect(_WEIGHT * (shares * x[:, places]).sum(axis=-1))
-
-    scale = 1 / (diagonal + _WEIGHT * np.bincount(places.ravel(), (shares**2).ravel(), n))
-    solution = np.zeros((2, n))
-    rest = collect(_WEIGHT * wanted.T)
-    direction = scaled = scale * rest
-    size = np.vdot(rest, scaled)
-    for _ in range(_MOST_STEPS):
-        if np.abs(rest).max() <= _TOLERANCE * spreading.screen:
-            break
-        image = apply(direction)
-        step = size / np.vdot(direction, image)
-        solution += step * direction
-        rest -= step * image
-        scaled = scale * rest
-        before, size = size, np.vdot(rest, scaled)
-        direction = scaled + size / before * direction
-    planes = np.moveaxis(solution.reshape(2, height, padded)[:, :, :width], 0, -1)
-    largest = _OVERSHOOT * np.abs(wanted).max()
-    return np.clip(planes, -largest, largest).astype(np.float32)
 
 
 def _links(lightness: np.ndarray, ab: np.ndarray, spreading: Spreading) -> list[tuple[int, np.ndarray]]:

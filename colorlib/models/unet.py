@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..color import split_lab, to_gray
-from ..training import History, PhotoFiles, load_keras, train
+from ..training import History, PhotoFiles, built_in, learning_policy, load_keras, train
 from ._base import check_photos
 from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, build_encoder_decoder
 from ._encoder import ENCODERS, set_imagenet_weights
@@ -139,7 +139,7 @@ class UNet(NetworkColorizer):
     def initial_network(self, start: "keras.Model | None" = None) -> "keras.Model":
         """Build the network with the weights that a training begins with; `start` is as in `fit`."""
         load_keras().utils.set_random_seed(self.seed)
-        network = self.build()
+        network = built_in(learning_policy(), self.build)
         if start is not None:
             for layer, trained in zip(network.layers, start.layers, strict=False):
                 if [w.shape for w in layer.weights] == [w.shape for w in trained.weights]:

@@ -122,38 +122,6 @@ class Run:
         paths.write_whole(self._figures / "tables" / f"{name}.csv", shown.to_csv(index=False).encode())
         return frame
 
-    def extend_table(self, name: str, frame: "pd.DataFrame", key: str) -> "pd.DataFrame":
-        """Add rows to a table that an earlier notebook recorded, which it remains a table of; return all rows.
-
-        Parameters
-        ----------
-        name : str
-        frame : pandas.DataFrame
-            New rows, with the table's columns.
-        key : str
-            Column that identifies rows: rows with the value of a new one are replaced, so that running a notebook twice
-            adds its rows once.
-
-        Raises
-        ------
-        ValueError
-            If no such table was recorded, or the columns differ.
-        """
-        import pandas as pd
-
-        file = self._figures / "tables" / f"{name}.csv"
-        if name not in read_ledger(self._figures)["tables"]:
-            raise ValueError(f"there is no table {name!r} to add rows to: run the notebook that records it first")
-        table = pd.read_csv(file)
-        if list(table.columns) != list(frame.columns):
-            raise ValueError(
-                f"rows with the columns {', '.join(map(str, frame.columns))} don't fit the table {name!r}, which has "
-                f"{', '.join(map(str, table.columns))}"
-            )
-        whole = pd.concat([table[~table[key].isin(frame[key])], frame], ignore_index=True)
-        paths.write_whole(file, whole.to_csv(index=False).encode())
-        return whole
-
     def record_figure(self, name: str, figure: "Figure", alt: str, exact_colors: bool = False) -> "Drawing":
         """Record a figure and close it: as ``NAME.svg``, or, if it shows pixels, as ``NAME.jpg``.
 

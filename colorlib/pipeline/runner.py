@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import paths
+from ..processors import processors, share_of_processors
 from ._terminal import Status, Terminal
 from .costs import Meter, read_costs, write_cost
 from .fingerprints import fingerprint_notebooks, needed_notebooks
@@ -20,9 +21,11 @@ from .notebooks import code_cells, read_notebook, read_notebooks, with_outputs, 
 
 __all__ = ["NotebookError", "outdated_notebooks", "run_notebooks", "write_record"]
 
+#: The C library of Linux keeps freed memory for what comes next: arrays from new memory take a third longer to score.
+_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**28), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 CELL_SECONDS = 3600  # a cell that takes longer is stuck
 #: Notebooks at a time: few of them keep two processors busy. On Windows, results can't be locked against each other.
-SIDE_BY_SIDE = 2 if (os.cpu_count() or 1) > 1 and sys.platform != "win32" else 1
+SIDE_BY_SIDE = 2 if processors() > 1 and sys.platform != "win32" else 1
 
 
 class NotebookError(RuntimeError):
@@ -74,10 +77,12 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
     if not outdated:
         return []
     terminal = Terminal()
+    # One thread each computes more than two that take turns on the same processors.
+    share = max(1, processors() // min(SIDE_BY_SIDE, len(outdated)))
 
     def execute(name: str) -> None:
         target = folder / "notebooks" / f"{name}.ipynb"
-        meter = _execute(name, target, profile, collection, terminal)
+        meter = _execute(name, target, profile, collection, terminal, share)
         with terminal.lock:  # one at a time changes the file of costs
             write_record(name, target, fingerprints[name], meter.cell_seconds)
             write_cost(name, folder / "figures", meter.cost())
@@ -88,8 +93,9 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
 
 
 def _longest_first(names: list[str], needs: dict[str, set[str]]) -> list[str]:
-    """Sort notebooks so that the one with the most left to do, with those that wait for it, comes first.
+    """Sort notebooks: first those that others wait for, then those with the most left to do.
 
+    What is left counts those that wait for a notebook as well, so that the longest chain begins first.
     What each takes is known from the committed run; one that is new counts nothing.
     """
     costs = read_costs(paths.FIGURES)
@@ -97,7 +103,8 @@ def _longest_first(names: list[str], needs: dict[str, set[str]]) -> list[str]:
     for name in reversed(names):  # those that need a notebook come after it
         waiting = [left[later] for later in left if name in needs[later]]
         left[name] = costs.get(name, {}).get("seconds", 0) + max(waiting, default=0)
-    return sorted(names, key=lambda name: -left[name])
+    awaited = {needed for name in names for needed in needs[name]}
+    return sorted(names, key=lambda name: (name not in awaited, -left[name]))
 
 
 def _run_side_by_side(
@@ -141,8 +148,8 @@ def _is_current(name: str, record: dict, fingerprints: dict[str, str], folder: P
     return record.get("fingerprint") == fingerprints[name] and record["made"] == _made_by(name, folder)
 
 
-def _execute(name: str, target: Path, profile: str, collection: str, terminal: Terminal) -> Meter:
-    """Execute one notebook into `target`; return what it took."""
+def _execute(name: str, target: Path, profile: str, collection: str, terminal: Terminal, share: int) -> Meter:
+    """Execute one notebook into `target` on a share of the processors; return what it took."""
     import papermill
 
     notebook = read_notebook(paths.NOTEBOOKS / f"{name}.ipynb")
@@ -159,7 +166,7 @@ def _execute(name: str, target: Path, profile: str, collection: str, terminal: T
                 part,
                 {"profile": profile, "collection": collection},
                 kernel_name="python3",
-                kernel_manager_class=_kernel_manager_class(status.meter),
+                kernel_manager_class=_kernel_manager_class(status.meter, share),
                 progress_bar=False,
                 execution_timeout=CELL_SECONDS,
                 on_cell_execute=status.cell_starts,
@@ -194,8 +201,10 @@ def _shown(path: Path) -> Path:
     return path.relative_to(paths.ROOT) if path.is_relative_to(paths.ROOT) else path
 
 
-def _kernel_manager_class(meter: Meter) -> Any:
-    """Return a kernel manager that starts this very Python, whatever kernels are registered, and tells its number."""
+def _kernel_manager_class(meter: Meter, share: int) -> Any:
+    """Return a kernel manager that starts this very Python, whatever kernels are registered, on so many processors, and
+    tells its number.
+    """
     from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -205,7 +214,8 @@ def _kernel_manager_class(meter: Meter) -> Any:
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # it is one, wrapped
             """Let the kernel inherit the claim on the folder, so that another report waits for it in any case."""
-            await super().start_kernel(close_fds=False, **options)
+            environment = share_of_processors(share) | _MEMORY | os.environ
+            await super().start_kernel(close_fds=False, **options | {"env": environment})
             meter.kernel = getattr(self.provisioner, "pid", None)
 
     return ThisPython

@@ -98,9 +98,10 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
         raise RuntimeError(f"{figures} holds no results: run `make report` first")
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__", "colorize"))
-    for measured, chapter in (("README.md", "speed.md"), ("beyond.md", "beyond.md"), ("survived.md", "survived.md")):
-        if (written := paths.BENCHMARKS.parent / measured).is_file():  # by `make bench` and `make fuzz`
-            shutil.copy(written, source / chapter)
+    for chapter in ("recipe", "beyond", "survived", "speed"):  # by the scripts in benchmarks/
+        written = paths.BENCHMARKS.parent / f"{'README' if chapter == 'speed' else chapter}.md"
+        if written.is_file():
+            shutil.copy(written, source / f"{chapter}.md")
     shutil.copytree(figures, source / "figures")
     (source / "extra" / "figures").mkdir(parents=True)
     for page in figures.glob("*.html"):  # such as the real-or-fake test: Sphinx copies it as it is

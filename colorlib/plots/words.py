@@ -21,6 +21,7 @@ WORDS = {
     "ssim": "SSIM",
     "wrong_pct": "wrong, %",
     "cnn": "CNN",
+    "cnn_course": "CNN of two layers",
     "cnn_early": "CNN, stopped early",
     "cnn_short": "CNN, trained briefly",
     "linear": "linear",

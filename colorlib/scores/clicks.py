@@ -4,13 +4,16 @@ After Zhang et al., "Real-time user-guided image colorization with learned deep 
 photo answer for a person. All happens on the small grid that a network puts its colors out on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy.sparse import csc_array, diags_array
+from scipy.sparse.linalg import splu
 
 from ..color import merge_lab, split_lab, to_gray
 from ..images.resize import enlarge
 from ..models import Hint
+from ..models.hint_equations import HINT_WEIGHT, Equations
 from ..models.hints import Spreading, correction
 from ..models.likely import color_bins, color_weights
 from ..models.unet import UNet
@@ -57,10 +60,15 @@ class Scene:
         a, b = map(float, self.true[row, column])
         return Hint(self._stride * row + middle, self._stride * column + middle, a, b)
 
-    def follow(self, hints: list[Hint], spreading: Spreading | None = None) -> np.ndarray:
-        """Return a,b on the grid, (h, w, 2), as they are with hints."""
-        change = correction(self._small_lightness, self.predicted, self._gray, hints, spreading=spreading)
-        return self.predicted + change
+    def follow(
+        self,
+        hints: list[Hint],
+        spreading: Spreading | None = None,
+        solve: Callable[[Equations], np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """Return a,b on the grid, (h, w, 2), as they are with hints; see `colorlib.models.hints.correction`."""
+        grid = self._small_lightness, self.predicted
+        return self.predicted + correction(*grid, self._gray, hints, spreading=spreading, solve=solve)
 
     def psnr(self, ab: np.ndarray) -> float:
         """Return the PSNR in RGB, in dB, of the photo with colors from the grid."""
@@ -109,7 +117,7 @@ def click(
     fixed = np.random.default_rng(seed).random(shape) if rule == "random" else np.zeros(shape)
     if rule == "uncertain":
         fixed = _blurred(scene.uncertainty())
-    free, ab = np.ones(shape, bool), scene.predicted
+    free, ab, solve = np.ones(shape, bool), scene.predicted, _SharedFactor()
     hints: list[Hint] = []
     while len(hints) < count and free.any():
         wrong = _blurred(np.linalg.norm(scene.true - ab, axis=-1)) if rule == "worst" else fixed
@@ -120,8 +128,40 @@ def click(
         else:  # what a hint has told is not asked again
             free[_around(row), _around(column)] = False
         hints = [*hints, scene.hint(row, column)]
-        ab = scene.follow(hints, spreading)
+        ab = scene.follow(hints, spreading, solve)
         yield hints, ab
+
+
+class _SharedFactor:
+    """Solves equations of the same grid for more and more hints directly, each of which takes one more solution.
+
+    The sparse matrix of the grid is factored once; that of the hints, which adds one rank for each, follows by the
+    Sherman–Morrison–Woodbury formula.
+
+    References
+    ----------
+    Golub & Van Loan, "Matrix Computations", 4th edition, 2013, section 2.1.4.
+    """
+
+    _factor = None
+
+    def __init__(self) -> None:
+        self._answers: list[np.ndarray] = []  # of the grid to a hint each
+
+    def __call__(self, equations: Equations) -> np.ndarray:
+        """Return the change of a and b, (2, n); hints are those of the last call, and more."""
+        n, count = len(equations.diagonal), len(equations.places)
+        if self._factor is None:
+            sides = [(-weights, sign * step) for step, weights in equations.links for sign in (1, -1)]
+            diagonals, offsets = zip((equations.diagonal, 0), *sides, strict=True)
+            self._factor = splu(diags_array(diagonals, offsets=offsets).tocsc())
+        starts = np.arange(0, 16 * count + 1, 16)
+        taps = csc_array((equations.shares.ravel(), equations.places.ravel(), starts), shape=(n, count))
+        for column in range(len(self._answers), count):
+            self._answers.append(self._factor.solve(taps[:, [column]].toarray()[:, 0]))
+        answers = np.column_stack(self._answers)
+        strengths = np.linalg.solve(np.eye(count) / HINT_WEIGHT + taps.T @ answers, equations.wanted)
+        return (answers @ strengths).T
 
 
 def _around(place: int) -> slice:

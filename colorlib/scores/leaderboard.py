@@ -4,7 +4,6 @@ Held-out photos were never trained on: splits are by photo, and a held-out photo
 dropped.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pandas as pd
 from ..color import gray_to_lightness, merge_lab, split_lab, to_gray
 from ..models import Colorizer
 from ..photos import PhotosUnavailable, list_photos, load_photos
+from ..processors import processors
 from .metrics import HIGHEST_PSNR, colorfulness, inverse_prior, psnr, score_photo
 
 __all__ = ["SPLITS", "Split", "bootstrap_interval", "evaluate", "leaderboard", "load_splits"]
@@ -147,7 +147,7 @@ def evaluate(
         ``auc_rebalanced``; and ``parameters``.
     """
     rows = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         for split in splits:
             weights = np.ones((len(split.photos), 1)) if brief else inverse_prior(split_lab(split.photos)[1])
             grays = list(pool.map(to_gray, split.photos))

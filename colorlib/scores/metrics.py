@@ -117,6 +117,7 @@ def ssim(rgb_true: np.ndarray, rgb_predicted: np.ndarray) -> float:
     true, predicted = _checked_pair(rgb_true, rgb_predicted)
     if true.ndim != 3 or min(true.shape[:2]) < 11:
         raise ValueError(f"photos of shape {true.shape} have no SSIM: it needs (H, W, channels), at least 11×11")
+    # Channel by channel: arrays of a megabyte come from memory that was used before.
     return float(np.mean([mean_ssim(true[..., i], predicted[..., i]) for i in range(true.shape[-1])]))
 
 

@@ -6,7 +6,6 @@ sees. Only the batches that are waiting are in memory, however many photos there
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..images import read_image
+from ..processors import processors
 
 __all__ = ["BatchStream", "PhotoFiles"]
 
@@ -116,7 +116,7 @@ class BatchStream:
         self._batches = examples.map_with_index(_Example(make_example)).batch(batch // world)[rank::world]
         self._options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=WAITING)
         # Python's lock lets threads of one process make a few hundred examples a second, which is enough for a CPU.
-        count = (os.cpu_count() or 1) - 2
+        count = processors() - 2
         self._workers = (
             grain.multiprocessing.MultiprocessingOptions(count, WAITING) if processes and count > 0 else None
         )
