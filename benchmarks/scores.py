@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from patches import case, measure
+from threadpoolctl import threadpool_limits
 
 from colorlib import paths
 from colorlib.color import merge_lab, rgb_to_lab, split_lab
@@ -70,7 +71,7 @@ def all_scores_ours() -> Callable:
     true, predicted = pairs()
 
     def work() -> list[list[float]]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(os.cpu_count()) as pool, threadpool_limits(1, "blas"):  # as `evaluate` has it
             return [[scores[name] for name in SCORES] for scores in pool.map(score_photo, true, predicted)]
 
     return work

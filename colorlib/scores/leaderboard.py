@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from ..color import gray_to_lightness, merge_lab, split_lab, to_gray
 from ..models import Colorizer
@@ -147,7 +148,8 @@ def evaluate(
         ``auc_rebalanced``; and ``parameters``.
     """
     rows = []
-    with ThreadPoolExecutor(processors()) as pool:
+    # Photos are scored side by side: products of matrices in threads of their own would only get in each other's way.
+    with ThreadPoolExecutor(processors()) as pool, threadpool_limits(1, "blas"):
         for split in splits:
             weights = np.ones((len(split.photos), 1)) if brief else inverse_prior(split_lab(split.photos)[1])
             grays = list(pool.map(to_gray, split.photos))
