@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["HINT_WEIGHT", "Equations", "conjugate_gradients"]
 
 HINT_WEIGHT = 1e3  #: Of a hint in the sum: it is met to a small part of an 8-bit step.
-_TOLERANCE = 0.01  # bound of the solution's error in a,b, which is about a tenth of that
+_TOLERANCE = 0.004  # bound of the solution's error in a,b, which is about a tenth of that
 _MOST_STEPS = 5000
 
 

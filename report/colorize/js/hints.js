@@ -11,7 +11,7 @@
 const Hints = (() => {
   const LIGHTNESS = 2.5, AB = 6; // differences between neighbors that count as an edge
   const LEAK = 1e-4, SCREEN = 1.5e-3, WEIGHT = 1e3;
-  const OVERSHOOT = 2, TOLERANCE = 0.01, MOST_STEPS = 5000, EDGE = 1.02;
+  const OVERSHOOT = 2, TOLERANCE = 0.004, MOST_STEPS = 5000, EDGE = 1.02;
 
   /** The four places of a line of the grid that a pixel is interpolated from, and their shares. */
   function lineTaps(pixel, pixels, covered, cells) {
