@@ -104,7 +104,7 @@ def page(results: dict[str, dict]) -> str:
     ]
     return TEMPLATE.format(
         cases=markdown_table(
-            ("what", "instead", "ours", "theirs", "ratio", "limit", "share", "our memory", "their memory"),
+            ("what", "instead", "ours", "theirs", "ratio", "limit, share", "our memory", "their memory"),
             (_row(what.format(**results[name]), results[name], _limit(name, results)) for name, what in CASES.items()),
         ),
         curves=markdown_table(("network", "step", "seconds", "training", "held out"), points),
@@ -141,10 +141,10 @@ def _row(what: str, result: dict, limit: float | None) -> tuple[str, ...]:
     sides = result["ours"], result["peer"]
     seconds = [f"{side['seconds']:,.{2 if side['seconds'] < 10 else 0}f}{SPACE}s" for side in sides]
     memory = [f"{side['peak_mb']:,}{SPACE}MB" for side in sides]
-    bound = "–", "–"
-    if limit is not None:
-        bound = f"{limit:.{1 if limit > 1 else 3}f}{SPACE}s", f"{limit / result['ours']['seconds']:.0%}"
-    return what, result["peer"]["name"], *seconds, f"{result['ratio']:.1f}", *bound, *memory
+    bound = "–"
+    if limit is not None:  # in two lines: a wider table would hide its last columns
+        bound = f"{limit:.{1 if limit > 1 else 3}f}{SPACE}s {limit / result['ours']['seconds']:.0%}"
+    return what, result["peer"]["name"], *seconds, f"{result['ratio']:.1f}", bound, *memory
 
 
 def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -50,5 +50,3 @@ def test_the_page_of_trials_is_that_of_the_results_and_has_all_of_them():
     assert results["trials"].keys() == recipe.VARIANTS.keys()
     line = results["trials"][recipe.PLAIN]["turned_up"]
     assert line[0]["colorfulness_gap"] < line[-1]["colorfulness_gap"] and line[0]["skill_db"] > line[-1]["skill_db"]
-    seconds = [trial["seconds"] for trial in results["trials"].values()]
-    assert min(seconds) > 0

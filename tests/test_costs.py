@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from colorlib.pipeline import runner
 from colorlib.pipeline.costs import Meter, matrix_gflops, read_costs, times_table, wall_seconds, write_cost
 
 
@@ -70,3 +71,10 @@ def test_time_in_which_two_notebooks_ran_counts_once():
     costs = {name: {"began": began, "seconds": seconds} for name, (began, seconds) in intervals.items()}
     assert wall_seconds(costs) == 15 + 5
     assert wall_seconds({}) == 0
+
+
+def test_notebooks_that_others_wait_for_come_first_and_then_the_longest(monkeypatch):
+    seconds = {"awaited": 1, "long": 9, "waits": 5, "short": 2}
+    monkeypatch.setattr(runner, "read_costs", lambda _: {name: {"seconds": took} for name, took in seconds.items()})
+    needs = {name: {"awaited"} if name == "waits" else set() for name in seconds}
+    assert runner._longest_first(list(seconds), needs) == ["awaited", "long", "waits", "short"]

@@ -98,7 +98,7 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
         raise RuntimeError(f"{figures} holds no results: run `make report` first")
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__", "colorize"))
-    for chapter in ("recipe", "beyond", "survived", "speed"):  # by the scripts in benchmarks/
+    for chapter in ("recipe", "beyond", "survived", "speed"):  # by `make bench`, `make fuzz` and recipe.py
         written = paths.BENCHMARKS.parent / f"{'README' if chapter == 'speed' else chapter}.md"
         if written.is_file():
             shutil.copy(written, source / f"{chapter}.md")
