@@ -1,6 +1,6 @@
 """A small network trained in several ways, in a process whose Keras computes with JAX; ``test_cluster`` starts it.
 
-python cluster_training.py FOLDER OF PHOTOS, FOLDER FOR TRAININGS, WAY, NUMBER OF PROCESSES, FAILURES ALLOWED
+python cluster_training.py PHOTOS STORAGE OUTPUT WORKERS FAILURES CLUSTER, the last of which may be empty
 """
 
 import sys
@@ -30,9 +30,9 @@ class Tiny(UNet):
 
 
 if __name__ == "__main__":
-    photos, storage, out, workers, failures = sys.argv[1:]
+    photos, storage, out, workers, failures, cluster = sys.argv[1:]
     model = Tiny(batch=4, stages=((8, 32), (7, 64)), averaging=0.9)
     processes = int(workers) or None
     options = {"failures": int(failures), "environment": {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}} if processes else {}
-    trained = train_folders(model, [photos], storage, processes, every=4, **options)
+    trained = train_folders(model, [photos], storage, processes, cluster=cluster or None, every=4, **options)
     np.savez(out, *trained.network.get_weights())

@@ -13,7 +13,7 @@ from colorlib.images import read_image, write_image
 from colorlib.training.cluster import open_cluster
 from conftest import ROOT, contents, environment, run_colorlib
 
-pytest.importorskip("ray", reason="Ray is not installed: it comes with the extra `cluster`")
+ray = pytest.importorskip("ray", reason="Ray is not installed: it comes with the extra `cluster`")
 #: Nothing is written to the home folder, no process is killed because others fill the machine, and compiling is quick.
 QUIET = {
     "RAY_AUTH_MODE": "disabled",
@@ -36,6 +36,12 @@ def cluster(tmp_path_factory):
             patch.setenv(name, value)
         with open_cluster(None, 2):
             yield note
+
+
+@pytest.fixture(scope="module")
+def address(cluster) -> str:
+    """Where other processes find that cluster."""
+    return ray.get_runtime_context().gcs_address
 
 
 @pytest.fixture
@@ -115,13 +121,53 @@ def test_without_ray_one_line_says_what_to_install(photos, model, tmp_path):
     )
 
 
+# A cluster of three machines, all of which are this one
+
+
+@pytest.fixture
+def start_machines(monkeypatch):
+    """Start machines of one processor; where a rule of `kills` asks for it, one of them fails as a whole."""
+    from ray.cluster_utils import Cluster
+
+    started = []
+
+    def start(kills: list, folder: Path) -> str:
+        variables = {"PYTHONPATH": f"{ROOT / 'tests' / 'kills'}:{ROOT}", "COLORLIB_KILLS": json.dumps(kills)}
+        variables |= {"COLORLIB_KILLS_IN": str(folder), "COLORLIB_KILLS_PARENT": "1"}  # which is the machine's own
+        for name, value in (QUIET | variables).items():
+            monkeypatch.setenv(name, value)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        started.append(cluster)
+        for _ in range(3):
+            cluster.add_node(num_cpus=1)
+        for name in variables:
+            monkeypatch.delenv(name)
+        return cluster.address
+
+    yield start
+    for cluster in started:
+        cluster.shutdown()
+
+
+@pytest.mark.long
+def test_a_machine_that_fails_costs_no_photo(start_machines, photo, model, tmp_path):
+    for number in range(60):
+        write_image(tmp_path / "photos" / f"{number:02}.png", photo * (1 - number / 120))
+    note = tmp_path / "failed"
+    address = start_machines([["20.png", "09.png", str(note)]], tmp_path / "out")
+    command = ["colorize", str(tmp_path / "photos"), "-o", str(tmp_path / "out"), "--model", model]
+    done = run_colorlib(*command, "--workers", "3", "--cluster", address, **QUIET)
+    assert done.returncode == 0 and "60 colorized" in done.stdout, done.stderr
+    assert note.exists()
+
+
 # Training
 
 
-def start_training(photos: Path, storage: Path, workers: int, failures: int = 3, **variables: str):
+def start_training(photos: Path, storage: Path, workers: int, failures: int = 3, cluster: str = "", **variables: str):
     """Train in a process of its own, with no Ray if there are no workers; return it, ended, and the weights' file."""
     out = storage.with_suffix(f".{workers}.npz")
-    arguments = [str(photos), str(storage), str(out), str(workers), str(failures)]
+    arguments = [str(photos), str(storage), str(out), str(workers), str(failures), cluster]
     path = f"{ROOT / 'tests' / 'kills'}:{ROOT}"
     done = subprocess.run(
         [sys.executable, str(TRAINING), *arguments],
@@ -163,9 +209,9 @@ def assert_close(some: list[np.ndarray], others: list[np.ndarray]) -> None:
 
 
 @pytest.fixture(scope="module")
-def together(album, tmp_path_factory) -> list[np.ndarray]:
-    """Weights that two processes learned."""
-    done, out = start_training(album, tmp_path_factory.mktemp("together") / "runs", 2)
+def together(album, address, tmp_path_factory) -> list[np.ndarray]:
+    """Weights that two processes of a running cluster learned."""
+    done, out = start_training(album, tmp_path_factory.mktemp("together") / "runs", 2, cluster=address)
     assert done.returncode == 0, done.stderr
     return weights(out)
 
@@ -180,6 +226,17 @@ def test_a_training_goes_on_when_a_process_is_killed_and_ends_as_if_it_had_not_b
     runs, note = tmp_path / "runs", tmp_path / "killed"
     kills = json.dumps([[".png", "*/state-000000004.npz", str(note)]])
     done, out = start_training(album, runs, 2, COLORLIB_KILLS=kills, COLORLIB_KILLS_IN=str(runs))
+    assert done.returncode == 0, done.stderr
+    assert note.exists()
+    for one, other in zip(weights(out), together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.long
+def test_a_training_goes_on_when_a_machine_fails_and_another_takes_its_place(album, together, start_machines, tmp_path):
+    runs, note = tmp_path / "runs", tmp_path / "failed"
+    address = start_machines([[".png", "*/state-000000004.npz", str(note)]], runs)
+    done, out = start_training(album, runs, 2, cluster=address)
     assert done.returncode == 0, done.stderr
     assert note.exists()
     for one, other in zip(weights(out), together, strict=True):

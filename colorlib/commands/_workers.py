@@ -1,11 +1,14 @@
 """The same work on many files: one after the other in this process, or by processes on a cluster."""
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ..training.cluster import open_cluster
 
 __all__ = ["run_all"]
+
+TRIES = 2  # of an item whose process ends
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,7 +38,7 @@ def run_all(
     index : int
         Of the item, when it is done; the order is that of the items in a single process only.
     result
-        None if the process that worked on it was killed, twice.
+        None if the process that worked on it ended, twice.
 
     Raises
     ------
@@ -62,31 +65,49 @@ def _on_workers(
 ) -> Iterator[tuple[int, Result | None]]:
     """Give each of Ray's actors one item after the other.
 
-    A single one at a time: what else waited for the same process would be lost with an item that kills it. A process
-    that ended is started anew, and tries its item once more.
+    A single one at a time: what else waited for the same process would be lost with an item that kills it. In place of
+    a process that ended, or whose machine did, another is started, where there is room for it, and its item is tried
+    once more by whichever is free first.
     """
-    kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=1)(_Worker)
-    actors = [kind.remote(make_work) for _ in range(min(workers, len(items)))]
-    waiting = iter(range(len(items)))
-    # What is awaited → the actor, and the item's index; at first, that the actor is there: a cluster may have fewer
-    # processors than are asked for.
-    awaited = {actor.is_ready.remote(): (actor, -1) for actor in actors}
+    # Not started anew by Ray: what is given to a process that is gone would fail until there is room for it again.
+    kind = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Worker)
+    queue, tried = deque(range(len(items))), Counter[int]()
+    free: list[Any] = []  # actors
+    awaited: dict[Any, tuple[Any, int | None]] = {}  # what an actor promised → the actor, and the item's index
+
+    def start() -> None:
+        actor = kind.remote(make_work)
+        # That it is there is awaited, too: a cluster may have fewer processors than are asked for.
+        awaited[actor.is_ready.remote()] = actor, None
+
+    for _ in range(min(workers, len(items))):
+        start()
     left = len(items)
     while left:
+        while queue and free:
+            actor, index = free.pop(), queue.popleft()
+            awaited[actor.work.remote(items[index])] = actor, index
         (reference,), _ = ray.wait(list(awaited))
-        actor, index = awaited.pop(reference)
+        actor, of_item = awaited.pop(reference)
         try:
             result = ray.get(reference)
+            free.append(actor)
         except ray.exceptions.RayActorError as error:
-            if index < 0:
+            if error.actor_init_failed:
                 reason = str(error).strip().splitlines()[-1]
                 raise RuntimeError(f"a process of the cluster can't begin to work ({reason})") from error
+            ray.kill(actor)  # it may only be out of reach
+            start()
+            if of_item is None:
+                continue
+            tried[of_item] += 1
+            if tried[of_item] < TRIES:
+                queue.appendleft(of_item)
+                continue
             result = None
-        if index >= 0:
+        if of_item is not None:
             left -= 1
-            yield index, result
-        if (following := next(waiting, None)) is not None:
-            awaited[actor.work.remote(items[following])] = (actor, following)
+            yield of_item, result
 
 
 class _Worker:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..color import rgb_to_lab
 from ..color.standard import WHITE, XYZ_FROM_RGB
-from ..training.backend import EAGER_STEPS, load_keras
+from ..training.backend import EAGER_STEPS, load_keras, set_seed
 from ._patches import Table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def train_dense(
         As in `colorlib.models.mlp.MLP`.
     """
     keras = load_keras()
-    keras.utils.set_random_seed(seed)
+    set_seed(seed)
     network = build_dense(table[0].shape[1], widths, activation, alpha / batch)
     network.layers[-1].bias.assign(table[1].mean(axis=0))
     steps = -(-len(table[0]) // batch)

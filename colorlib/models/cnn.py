@@ -27,6 +27,7 @@ from ..training import (
     learning_policy,
     load_keras,
     random_crop,
+    set_seed,
     shuffled_batch,
     train,
 )
@@ -140,7 +141,7 @@ class CNN(NetworkColorizer):
         """
         photos = check_photos(photos)
         self._check_settings(photos)
-        load_keras().utils.set_random_seed(self.seed)
+        set_seed(self.seed)
         self.size_ = max(photos.shape[1:3])
         self._begin_training(built_in(learning_policy(), self.build))
         learner = _Learner(self, *network_targets(photos))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..color import split_lab, to_gray
-from ..training import History, PhotoFiles, built_in, learning_policy, load_keras, train
+from ..training import History, PhotoFiles, built_in, learning_policy, set_seed, train
 from ._base import check_photos
 from ._blocks import AB_SCALE, AB_STRIDE, STRIDE, build_encoder_decoder
 from ._encoder import ENCODERS, set_imagenet_weights
@@ -138,7 +138,7 @@ class UNet(NetworkColorizer):
 
     def initial_network(self, start: "keras.Model | None" = None) -> "keras.Model":
         """Build the network with the weights that a training begins with; `start` is as in `fit`."""
-        load_keras().utils.set_random_seed(self.seed)
+        set_seed(self.seed)
         network = built_in(learning_policy(), self.build)
         if start is not None:
             for layer, trained in zip(network.layers, start.layers, strict=False):

@@ -1,7 +1,7 @@
 """Training: the loop, checkpoints, batches, augmentation and learning rates; on one machine or many. Knows no model."""
 
 from ._history import History, Learner
-from .backend import accelerator, built_in, learning_policy, load_keras
+from .backend import accelerator, built_in, learning_policy, load_keras, set_seed
 from .batches import as_floats, augment, iteration_rng, random_crop, resized_crop, shuffled_batch, spaced_iterations
 from .fit import Progress, StreamTask, fit_stream, newest_checkpoint, restore
 from .learner import NetworkLearner, cosine_rate, cosine_schedule, make_adam
@@ -38,6 +38,7 @@ __all__ = [
     "random_crop",
     "resized_crop",
     "restore",
+    "set_seed",
     "shuffled_batch",
     "spaced_iterations",
     "stop_requests",

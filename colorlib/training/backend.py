@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["EAGER_STEPS", "accelerator", "built_in", "learning_policy", "load_keras", "uses_xla"]
+__all__ = ["EAGER_STEPS", "accelerator", "built_in", "learning_policy", "load_keras", "set_seed", "uses_xla"]
 
 EAGER_STEPS = 10  #: A training of so few steps is not compiled: that would take longer than the steps do.
 #: What TensorFlow writes to standard error, past its own log level, when it is imported.
@@ -36,6 +36,20 @@ def load_keras() -> ModuleType:
     import keras
 
     return keras
+
+
+def set_seed(seed: int) -> None:
+    """Seed whatever is random in Keras and NumPy."""
+    keras = load_keras()
+    # Keras would seed TensorFlow even where it computes with JAX, and load it for that: seconds and 300 MB a process.
+    unused = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
+    if unused:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]  # as if it were not installed
+    try:
+        keras.utils.set_random_seed(seed)
+    finally:
+        if unused:
+            del sys.modules["tensorflow"]
 
 
 def uses_xla() -> bool:

@@ -2,7 +2,7 @@
 
 A rule is ``[ending of the file's name, pattern, note]``. With a pattern, it holds once a file of that name is below
 ``COLORLIB_KILLS_IN``; with a note, which is a folder to make, it holds a single time. The signal is the one that a
-system short of memory sends.
+system short of memory sends. With ``COLORLIB_KILLS_PARENT``, the parent process gets it as well.
 """
 
 import glob
@@ -27,6 +27,8 @@ def kill(event, arguments):
                 os.mkdir(note)  # only one process can
             except FileExistsError:
                 continue
+        if os.environ.get("COLORLIB_KILLS_PARENT"):
+            os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
