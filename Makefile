@@ -74,7 +74,7 @@ wheel: $(SETUP)  ## Build the wheel, which colors photos without the repository,
 	@ls build/dist/*.whl
 
 bench: $(SETUP)  ## Time this library against what you would use instead
-	@for script in $(filter-out benchmarks/recipe.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
+	@for script in $(filter-out benchmarks/recipe.py benchmarks/hint_branch.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
 
 fuzz: $(SETUP)  ## Color damaged files, try faults of the machine, write the page on it (COUNT=10000, KILLS=20)
 	@PYTHONPATH="tests:$(PYTHONPATH)" $(PYTHON) -m fuzz --count "$(COUNT)" --kills "$(KILLS)"

@@ -1,10 +1,11 @@
 """What makes the colors of the network that ships: its choices, each tried with the others as they are.
 
-    python benchmarks/recipe.py [NAME …]
+    python benchmarks/recipe.py [NAME … | --page]
 
 Each variant is a training of the same number of crops on the training photos of ``colorlib weights``, much shorter than
 that of the network that ships, and is judged on the photos set aside from them, never on test photos. Results are added
-to ``results/recipe.json``, and ``recipe.md`` is a page of the report.
+to ``results/recipe.json``, and ``recipe.md`` is a page of the report, on which ``hint_branch.py`` has a section. With
+``--page``, nothing is tried.
 """
 
 import json
@@ -13,6 +14,7 @@ import sys
 import time
 from typing import Any
 
+import hint_branch
 import numpy as np
 from table import markdown_table
 
@@ -242,6 +244,9 @@ def page(results: dict) -> str:
         else "None of the more colorful variants is better, by more than chance, than the plain one with its contrast "
         "turned up: that is why the look *vivid* is no network of its own.",
     )
+    branches = hint_branch.RESULTS
+    if branches.is_file():
+        text += hint_branch.section(json.loads(branches.read_text("utf-8")))
     return re.sub(r"-(?=\d)", "\N{MINUS SIGN}", re.sub(r"-(?=0\b(?!\.))", "", text))  # as everywhere in the report
 
 
@@ -250,6 +255,9 @@ def main() -> None:
 
     from colorlib.models.baselines import Gray
 
+    if sys.argv[1:] == ["--page"]:
+        paths.write_whole(PAGE, page(json.loads(RESULTS.read_text("utf-8"))).encode())
+        return
     photos, validation = training_photos()
     for name in sys.argv[1:] or VARIANTS:
         print(name, flush=True)

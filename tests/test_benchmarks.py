@@ -17,7 +17,7 @@ def load(name: str):
     return module
 
 
-table, beyond, recipe = load("table"), load("beyond"), load("recipe")
+table, beyond, branch, recipe = load("table"), load("beyond"), load("hint_branch"), load("recipe")
 RESULTS = table.read_results()
 
 
@@ -50,3 +50,11 @@ def test_the_page_of_trials_is_that_of_the_results_and_has_all_of_them():
     assert results["trials"].keys() == recipe.VARIANTS.keys()
     line = results["trials"][recipe.PLAIN]["turned_up"]
     assert line[0]["colorfulness_gap"] < line[-1]["colorfulness_gap"] and line[0]["skill_db"] > line[-1]["skill_db"]
+
+
+def test_the_network_that_is_given_hints_was_tried_in_both_ways():
+    results = json.loads(branch.RESULTS.read_text("utf-8"))
+    assert results["trials"].keys() == branch.WAYS.keys()
+    for trial in results["trials"].values():
+        for way in branch.FOLLOWING:
+            assert trial[way]["gain"] == sorted(trial[way]["gain"]) and len(trial[way]["worse"]) == len(branch.COUNTS)

@@ -130,7 +130,7 @@ def test_says_what_is_wrong_with_settings(settings, size, message):
         CNN(**settings).fit(load_photos("bundled", size, "train"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_training_ends_with_the_weights_of_an_uninterrupted_one(photos, tmp_path, monkeypatch):
     settings = SMALL | {"iterations": 30, "validation_photos": 1, "flip": True}
     program = f"""

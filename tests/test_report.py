@@ -135,6 +135,7 @@ for i in range(100):
 run.record_number("share_{name}", processors())"""
 
 
+@pytest.mark.long
 def test_notebooks_that_need_nothing_of_each_other_run_side_by_side_and_lose_no_results(project, folder, tmp_path):
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, MEETS.format(here=one, there=two, name="one"))
@@ -150,6 +151,7 @@ def test_notebooks_that_need_nothing_of_each_other_run_side_by_side_and_lose_no_
     assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
 
 
+@pytest.mark.long
 def test_a_notebook_waits_for_the_one_that_it_needs_and_does_not_run_if_that_fails(project, folder):
     profiles = project / "notebooks" / "profiles.toml"
     as_it_was = profiles.read_text("utf-8")
@@ -174,6 +176,7 @@ def test_a_notebook_waits_for_the_one_that_it_needs_and_does_not_run_if_that_fai
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.long
 def test_interrupting_ends_all_kernels_and_leaves_nothing_half_made(project, folder, tmp_path):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do theirs
     endless = """import os, time
@@ -226,6 +229,7 @@ def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_
     assert not (project / "figures").exists(), "only a run on the default collection may refresh figures/"
 
 
+@pytest.mark.long
 def test_a_full_run_on_the_default_collection_refreshes_the_figures_and_can_be_published(project):
     figures = project / "figures"
     assert run_colorlib("publish", root=project).returncode == 1

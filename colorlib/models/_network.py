@@ -171,8 +171,7 @@ class NetworkColorizer(GraphColorizer):
     def _run(self, lightness: np.ndarray) -> np.ndarray:
         """Run the network on L scaled to ±1, (N, H, W); returns its outputs as (N, H/4, W/4, channels)."""
         if self._session is None:  # during a training
-            outputs = self.network_(lightness[..., None], training=False)
-            return load_keras().ops.convert_to_numpy(outputs)
+            return np.asarray(self.network_.predict_on_batch(lightness[..., None]))
         return np.moveaxis(self.run(lightness[:, None]), 1, -1)
 
     def _network_input(self, gray: np.ndarray) -> tuple[np.ndarray, int, int]:

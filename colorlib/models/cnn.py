@@ -213,7 +213,7 @@ class _Learner(NetworkLearner):
 
     def _validate(self, iteration: int) -> None:
         lightness, ab = self._validation
-        predicted = load_keras().ops.convert_to_numpy(self._network(lightness, training=False))
+        predicted = self._network.predict_on_batch(lightness)
         error = float(np.mean((predicted - ab) ** 2))
         if error < self._best_error:
             self._best_error, self._best_iteration = error, iteration
