@@ -269,10 +269,10 @@ SECTION = """
 Hints (notebook 10) are spread over the colors after the network. They could also be told to the network itself: here a
 branch of layers takes them into each level of its decoders. It starts at zero, so that nothing changes at first, and
 learns for {steps:,} steps of {batch} crops of {side}×{side} pixels from simulated hints: {share:.0%} of the pixels that
-the network itself has learned from, so this tells how such a branch begins and not where it ends. The rows say what hints at the
-worst places bring over the same network without any, and the share of photos that they make worse, on the {judged}
-photos set aside; and what that network has without hints, beside the one that ships. *The rest spread*: what the
-network does not follow is spread as it is now, so that hints are met.
+the network itself has learned from, so this tells how such a branch begins and not where it ends. The rows say what
+hints at the worst places bring over the same network without any, and the share of photos that they make worse, on the
+{judged} photos set aside; and what that network has without hints, beside the one that ships. *The rest spread*: what
+the network does not follow is spread as it is now, so that hints are met.
 
 {table}
 
