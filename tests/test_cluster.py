@@ -154,7 +154,7 @@ def test_a_machine_that_fails_costs_no_photo(start_machines, photo, model, tmp_p
     for number in range(60):
         write_image(tmp_path / "photos" / f"{number:02}.png", photo * (1 - number / 120))
     note = tmp_path / "failed"
-    address = start_machines([["20.png", "09.png", str(note)]], tmp_path / "out")
+    address = start_machines([["20.png", None, str(note)]], tmp_path / "out")
     command = ["colorize", str(tmp_path / "photos"), "-o", str(tmp_path / "out"), "--model", model]
     done = run_colorlib(*command, "--workers", "3", "--cluster", address, **QUIET)
     assert done.returncode == 0 and "60 colorized" in done.stdout, done.stderr
