@@ -237,10 +237,17 @@ def section(results: dict) -> str:
     trials, rows = results["trials"], []
     for name, way in [(next(iter(trials)), SPREAD), *((name, way) for name in trials for way in FOLLOWING[1:])]:
         trial = trials[name]
-        told = [f"{gain:+.2f} dB, {worse:.0f} %" for gain, worse in zip(trial[way]["gain"], trial[way]["worse"])]
+        told = [
+            f"{gain:+.2f} dB, {worse:.0f}\N{NO-BREAK SPACE}%"
+            for gain, worse in zip(trial[way]["gain"], trial[way]["worse"])
+        ]
         shipped = way == SPREAD
         rows.append(
-            (way if shipped else f"{way}: {name}", *told, "–" if shipped else f"{trial['without_hints']:+.2f} dB")
+            (
+                way if shipped else f"{way}: {name}",
+                *told,
+                "–" if shipped else f"{round(trial['without_hints'], 2) + 0.0:+.2f} dB",
+            )
         )
     clear = [
         f"{way} where {name}"
