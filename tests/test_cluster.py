@@ -126,14 +126,14 @@ def test_without_ray_one_line_says_what_to_install(photos, model, tmp_path):
 
 @pytest.fixture
 def start_machines(monkeypatch):
-    """Start machines of one processor; where a rule of `kills` asks for it, one of them fails as a whole."""
+    """Start machines of one processor; where a rule of `kills` asks for it, one fails, or only a process of it."""
     from ray.cluster_utils import Cluster
 
     started = []
 
-    def start(kills: list, folder: Path) -> str:
+    def start(kills: list, folder: Path, whole: bool = True) -> str:
         variables = {"PYTHONPATH": f"{ROOT / 'tests' / 'kills'}:{ROOT}", "COLORLIB_KILLS": json.dumps(kills)}
-        variables |= {"COLORLIB_KILLS_IN": str(folder), "COLORLIB_KILLS_PARENT": "1"}  # which is the machine's own
+        variables |= {"COLORLIB_KILLS_IN": str(folder), "COLORLIB_KILLS_PARENT": "1" * whole}  # the machine's own
         for name, value in (QUIET | variables).items():
             monkeypatch.setenv(name, value)
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
@@ -147,6 +147,15 @@ def start_machines(monkeypatch):
     yield start
     for cluster in started:
         cluster.shutdown()
+
+
+@pytest.mark.long
+def test_processes_that_never_begin_to_work_are_an_error(start_machines, photos, model, tmp_path):
+    address = start_machines([[Path(model).name, None, None]], tmp_path, whole=False)
+    command = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--model", model]
+    done = run_colorlib(*command, "--workers", "2", "--cluster", address, **QUIET)
+    assert done.returncode == 1
+    assert "error: a process of the cluster can't begin to work" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from ..training.cluster import open_cluster
 __all__ = ["run_all"]
 
 TRIES = 2  # of an item whose process ends
+STARTS_FAILED = 8  # of processes in a row that end before they are there, after which no more are started
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -82,7 +83,7 @@ def _on_workers(
 
     for _ in range(min(workers, len(items))):
         start()
-    left = len(items)
+    left, starts_failed = len(items), 0
     while left:
         while queue and free:
             actor, index = free.pop(), queue.popleft()
@@ -92,8 +93,10 @@ def _on_workers(
         try:
             result = ray.get(reference)
             free.append(actor)
+            starts_failed = 0
         except ray.exceptions.RayActorError as error:
-            if error.actor_init_failed:
+            starts_failed += of_item is None
+            if error.actor_init_failed or starts_failed > STARTS_FAILED:
                 reason = str(error).strip().splitlines()[-1]
                 raise RuntimeError(f"a process of the cluster can't begin to work ({reason})") from error
             ray.kill(actor)  # it may only be out of reach
