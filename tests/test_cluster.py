@@ -173,6 +173,11 @@ def test_a_machine_that_fails_costs_no_photo(start_machines, photo, model, tmp_p
 # Training
 
 
+def test_where_keras_computes_with_jax_tensorflow_is_not_loaded():
+    program = "import sys; from colorlib.training import set_seed; set_seed(0); sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], env=environment(ROOT) | QUIET).returncode == 0
+
+
 def start_training(photos: Path, storage: Path, workers: int, failures: int = 3, cluster: str = "", **variables: str):
     """Train in a process of its own, with no Ray if there are no workers; return it, ended, and the weights' file."""
     out = storage.with_suffix(f".{workers}.npz")
