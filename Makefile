@@ -26,7 +26,7 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 .PHONY: help report site pdf test test-long check lint format lab data weights wheel bench fuzz publish clean
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 	@printf '\nOptions of report and lab: PROFILE=smoke (quick), PHOTOS=folder:~/Pictures (your own photos).\n'
 
 report: $(SETUP)  ## Make every figure, table and number again, and the site (PROFILE=smoke, PHOTOS=...)
