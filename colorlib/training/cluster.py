@@ -138,9 +138,12 @@ def fit_on_cluster(
     import ray
     from ray.train.v2.api.config import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.jax import JaxConfig, JaxTrainer
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     store.remove(_BUG)
-    board = ray.remote(num_cpus=0)(_Board).remote()
+    # On the caller's machine, without which there is nobody to tell: any other may fail.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
     variables = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cuda" if gpus else "cpu"} | (environment or {})
     trainer = JaxTrainer(
         _train,
