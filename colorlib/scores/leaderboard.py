@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ..color import gray_to_lightness, merge_lab, split_lab, to_gray
+from ..color import gray_to_lightness, merge_lab, rgb_to_lab, to_gray
 from ..models import Colorizer
 from ..photos import PhotosUnavailable, list_photos, load_photos
 from ..processors import processors
@@ -151,19 +151,17 @@ def evaluate(
     # Photos are scored side by side: products of matrices in threads of their own would only get in each other's way.
     with ThreadPoolExecutor(processors()) as pool, threadpool_limits(1, "blas"):
         for split in splits:
-            weights = np.ones((len(split.photos), 1)) if brief else inverse_prior(split_lab(split.photos)[1])
+            labs: Sequence[np.ndarray | None] = [None] * len(split.photos)
+            weights = np.ones((len(split.photos), 1))
+            if not brief:
+                lab = rgb_to_lab(split.photos)
+                labs, weights = list(lab), inverse_prior(lab[..., 1:])
             grays = list(pool.map(to_gray, split.photos))
             gray_psnr = list(pool.map(_gray_psnr, split.photos, grays))
             for name, seed, model in _each_model(models):
                 scored = [
-                    pool.submit(
-                        _score_briefly if brief else _score,
-                        photo,
-                        gray_to_lightness(gray),
-                        model.predict_ab(gray),
-                        weight,
-                    )
-                    for photo, gray, weight in zip(split.photos, grays, weights, strict=True)
+                    pool.submit(_score, photo, gray_to_lightness(gray), model.predict_ab(gray), weight, lab)
+                    for photo, gray, weight, lab in zip(split.photos, grays, weights, labs, strict=True)
                 ]
                 for photo, future, leaving_gray, weight in zip(
                     split.photo_names, scored, gray_psnr, weights, strict=True
@@ -260,13 +258,13 @@ def _gray_psnr(photo: np.ndarray, gray: np.ndarray) -> float:
     return min(psnr(photo, left_gray), HIGHEST_PSNR)
 
 
-def _score(photo: np.ndarray, lightness: np.ndarray, ab: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+def _score(
+    photo: np.ndarray, lightness: np.ndarray, ab: np.ndarray, weights: np.ndarray, lab: np.ndarray | None
+) -> dict[str, float]:
+    """Score predicted colors by everything; or, where the true photo's CIELAB is not given, briefly."""
     rgb, out_of_gamut = merge_lab(lightness, ab)
-    return score_photo(photo, rgb, out_of_gamut, weights)
-
-
-def _score_briefly(photo: np.ndarray, lightness: np.ndarray, ab: np.ndarray, _: np.ndarray) -> dict[str, float]:
-    rgb = merge_lab(lightness, ab)[0]
+    if lab is not None:
+        return score_photo(photo, rgb, out_of_gamut, weights, lab)
     return {
         "psnr_rgb": min(psnr(photo, rgb), HIGHEST_PSNR),
         "colorfulness_gap": colorfulness(rgb) - colorfulness(photo),

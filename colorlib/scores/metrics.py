@@ -148,7 +148,8 @@ def delta_e(lab_true: np.ndarray, lab_predicted: np.ndarray) -> np.ndarray:
 def ab_error(ab_true: np.ndarray, ab_predicted: np.ndarray) -> np.ndarray:
     """Compute the distance in the a,b plane of each pixel, shape (...), for arrays of shape (..., 2)."""
     true, predicted = _checked_pair(ab_true, ab_predicted)
-    return np.hypot(*np.moveaxis(true - predicted, -1, 0))
+    a, b = np.moveaxis(true - predicted, -1, 0)
+    return np.sqrt(a * a + b * b)
 
 
 def auc(ab_true: np.ndarray, ab_predicted: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -170,10 +171,15 @@ def auc(ab_true: np.ndarray, ab_predicted: np.ndarray, weights: np.ndarray | Non
     Zhang, Isola & Efros, "Colorful image colorization", ECCV 2016, section 3.1; Deshpande, Rock & Forsyth,
     "Learning large-scale automatic image colorization", ICCV 2015.
     """
-    reached = np.clip(_AUC_THRESHOLDS - np.ceil(ab_error(ab_true, ab_predicted)), 0, None)  # number of thresholds
+    reached = _thresholds_reached(ab_true, ab_predicted)
     if weights is not None and np.shape(weights) != reached.shape:
         raise ValueError(f"weights of shape {np.shape(weights)} don't fit: one a pixel is needed, {reached.shape}")
-    return float(np.average(reached.astype(np.float64), weights=weights)) / _AUC_THRESHOLDS
+    return float(np.average(reached, weights=weights)) / _AUC_THRESHOLDS
+
+
+def _thresholds_reached(ab_true: np.ndarray, ab_predicted: np.ndarray) -> np.ndarray:
+    """Count the thresholds of AuC that are at least each pixel's a,b error."""
+    return np.maximum(_AUC_THRESHOLDS - np.ceil(ab_error(ab_true, ab_predicted)), 0).astype(np.float64)
 
 
 def inverse_prior(ab: np.ndarray) -> np.ndarray:
@@ -243,7 +249,11 @@ def hue_error(ab_true: np.ndarray, ab_predicted: np.ndarray, min_chroma: float =
 
 
 def score_photo(
-    true_rgb: np.ndarray, predicted_rgb: np.ndarray, out_of_gamut: int = 0, weights: np.ndarray | None = None
+    true_rgb: np.ndarray,
+    predicted_rgb: np.ndarray,
+    out_of_gamut: int = 0,
+    weights: np.ndarray | None = None,
+    true_lab: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Score one colorized photo against the true one with every metric of the leaderboard.
 
@@ -255,6 +265,8 @@ def score_photo(
         Number of predicted pixels outside sRGB's gamut, as `colorlib.color.merge_lab` counts them.
     weights : ndarray, shape (H, W), optional
         This photo's part of `inverse_prior` of all photos that are scored together; its own by default.
+    true_lab : ndarray, shape (H, W, 3), optional
+        CIELAB of `true_rgb`, where it is known already.
 
     Returns
     -------
@@ -262,8 +274,11 @@ def score_photo(
         By the leaderboard's columns. PSNR is at most `HIGHEST_PSNR`, so that a photo that is gray itself does not swamp
         a mean.
     """
-    true_lab, predicted_lab = rgb_to_lab(true_rgb), rgb_to_lab(predicted_rgb)
+    true_lab = rgb_to_lab(true_rgb) if true_lab is None else true_lab
+    predicted_lab = rgb_to_lab(predicted_rgb)
     true_ab, predicted_ab = true_lab[..., 1:], predicted_lab[..., 1:]
+    weights = inverse_prior(true_ab) if weights is None else weights
+    reached = _thresholds_reached(true_ab, predicted_ab)
     differences = delta_e(true_lab, predicted_lab)
     true_colorfulness, predicted_colorfulness = colorfulness(true_rgb), colorfulness(predicted_rgb)
     return {
@@ -275,8 +290,8 @@ def score_photo(
         "delta_e_p95": float(np.percentile(differences, 95)),
         "colorfulness": predicted_colorfulness,
         "colorfulness_gap": predicted_colorfulness - true_colorfulness,
-        "auc": auc(true_ab, predicted_ab),
-        "auc_rebalanced": auc(true_ab, predicted_ab, inverse_prior(true_ab) if weights is None else weights),
+        "auc": float(reached.mean()) / _AUC_THRESHOLDS,
+        "auc_rebalanced": float(np.average(reached, weights=weights)) / _AUC_THRESHOLDS,
         "hue_error": hue_error(true_ab, predicted_ab),
         "out_of_gamut_pct": 100 * out_of_gamut / differences.size,
     }
