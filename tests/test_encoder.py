@@ -77,7 +77,7 @@ def test_learning_leaves_it_as_it_is_and_changes_the_rest(fitted):
     assert all(np.abs(keras.ops.convert_to_numpy(weights)).max() > 0 for weights in fitted.network_.trainable_variables)
 
 
-def test_its_upper_half_learns_further_where_asked_at_the_rate_asked_for(photos):
+def test_the_1x1_convolutions_of_its_upper_half_learn_further_where_asked_at_the_rate_asked_for(photos):
     """After one step of Adam, which does not depend on the size of gradients."""
     changed: dict[float, dict[str, np.ndarray]] = {}
     for rate in (0.2, 0.4):
@@ -92,7 +92,8 @@ def test_its_upper_half_learns_further_where_asked_at_the_rate_asked_for(photos)
         }
     learned = {name for name, change in changed[0.2].items() if change.max() > 0}
     upper = {name for name in changed[0.2] if name.startswith("blocks.") and int(name.split(".")[1]) >= 5}
-    assert learned == upper  # from the block on that first has a 16th of the side
+    # From the block on that first has a 16th of the side.
+    assert learned == {name for name in upper if not name.endswith("depthwise_conv")}
     for name in ("blocks.5._expand_conv", "blocks.9._project_conv", "blocks.15._project_conv"):
         assert np.median(changed[0.4][name]) == pytest.approx(2 * np.median(changed[0.2][name]), rel=0.1)
 

@@ -17,8 +17,8 @@ def model_card(about: dict) -> str:
     )
     decoders = f"{settings['decoders']} decoders" if settings["decoders"] > 1 else "decoder"
     tuned = (
-        f"Its upper half was then trained along with the {decoders}, on gray photos, at "
-        f"{settings['encoder_rate']:g} times the learning rate; the lower half is used as it is."
+        f"The 1×1 convolutions of its upper half were then trained along with the {decoders}, on gray photos, at "
+        f"{settings['encoder_rate']:g} times the learning rate; the rest is used as it is."
         if settings["encoder_rate"]
         else f"It is used as it is, on gray photos, and was not trained further; only the {decoders} learned."
     )

@@ -49,7 +49,7 @@ def build_encoder_decoder(
         Use an encoder of `colorlib.models._encoder.ENCODERS`; its weights, too, are random until they are set. A
         summary of the whole picture is then added to what is known of each of its parts.
     tuned : bool
-        Let the upper half of that encoder learn further.
+        Let the upper half of that encoder learn further; see `colorlib.models._encoder.build_encoder`.
     decoders : int
         With an encoder: number of decoders beside each other, whose outputs are stacked.
 

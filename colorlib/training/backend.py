@@ -39,7 +39,7 @@ def load_keras() -> ModuleType:
 
 
 def set_seed(seed: int) -> None:
-    """Seed whatever is random in Keras and NumPy."""
+    """Seed whatever is random in Keras, NumPy and Python's own `random`."""
     keras = load_keras()
     # Keras would seed TensorFlow even where it computes with JAX, and load it for that: seconds and 300 MB a process.
     unused = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
