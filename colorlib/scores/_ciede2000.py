@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from ..color import on_all_processors, row_bands
+
 __all__ = ["ciede2000"]
 
 _BLOCK_PIXELS = 1 << 13  # small enough for two dozen temporaries in the processor's cache
@@ -18,9 +20,17 @@ _BLOCK_PIXELS = 1 << 13  # small enough for two dozen temporaries in the process
 def ciede2000(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Evaluate the formula, with k_L = k_C = k_H = 1, for rows of CIELAB colors, (n, 3); returns shape (n,)."""
     result = np.empty(len(first), np.result_type(first, second))
-    for start in range(0, len(result), _BLOCK_PIXELS):
-        block = slice(start, start + _BLOCK_PIXELS)
-        result[block] = _evaluate(*first[block].T.copy(), *second[block].T.copy())
+
+    def work(band: slice) -> None:
+        for start in range(band.start, band.stop, _BLOCK_PIXELS):
+            block = slice(start, min(start + _BLOCK_PIXELS, band.stop))
+            result[block] = _evaluate(*first[block].T.copy(), *second[block].T.copy())
+
+    bands = row_bands(len(result), 1)
+    if len(bands) > 1:
+        on_all_processors(work, bands)
+    else:
+        work(bands[0])
     return result
 
 
