@@ -142,8 +142,8 @@ def copy_peak() -> float:
 def main() -> None:
     results = {}
     for name, ours, peer, peer_name in (
-        ("ssim", ssim_ours, ssim_peer, "skimage.metrics.structural_similarity"),
-        ("delta_e", delta_e_ours, delta_e_peer, "skimage.color.deltaE_ciede2000"),
+        ("ssim", ssim_ours, ssim_peer, "scikit-image's structural_similarity"),
+        ("delta_e", delta_e_ours, delta_e_peer, "scikit-image's deltaE_ciede2000"),
     ):
         sides = measure(ours, RUNS), measure(peer, RUNS)
         difference = float(np.abs(np.subtract(*(side["result"] for side in sides))).max())
@@ -158,7 +158,7 @@ def main() -> None:
     )
     sides = measure(read_ours, RUNS), measure(read_peer)
     difference = float(np.abs(np.subtract(*(side["result"] for side in sides))).max())
-    peer_name = "skimage.io.imread + skimage.transform.resize"
+    peer_name = "scikit-image's imread and resize"
     results["read"] = case(*sides, peer_name, photos=len(files()), size=SMALL, difference=difference)
     paths.write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     print(json.dumps(results, indent=1))
