@@ -244,7 +244,7 @@ def continued_section(continued: dict[str, dict], judged: int) -> str:
         verdict=f"Better by more than the choice of photos explains: {', '.join(better)}."
         if better
         else "Neither is better by more than the choice of photos explains: what helps a short training does not help "
-        "this network, which has seen each of its photos many times. It would take more photos.",
+        "this network, which has seen each of its photos many times.",
     )
 
 
