@@ -143,7 +143,7 @@ def fit_on_cluster(
     store.remove(_BUG)
     # On the caller's machine, without which there is nobody to tell: any other may fail.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
+    board = ray.remote(num_cpus=0)(_Board).options(scheduling_strategy=here).remote()
     variables = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cuda" if gpus else "cpu"} | (environment or {})
     trainer = JaxTrainer(
         _train,
