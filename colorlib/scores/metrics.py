@@ -2,10 +2,7 @@
 
 Photos are sRGB in [0, 1]; Lab is CIE L*a*b* under D65 in natural units. No score alone tells whether a colorization
 is good: PSNR and ΔE reward leaving the photo dull, colorfulness alone rewards noise, plain AuC hides desaturation. So
-`score_photo` gives them all.
-
-Everything here needs numpy alone, so that an installation that only colors photos can score them too;
-`benchmarks/scores.py` times it against scikit-image, whose values it has.
+`score_photo` gives them all. They need numpy alone; `benchmarks/scores.py` times them against scikit-image's.
 """
 
 import numpy as np
@@ -31,14 +28,11 @@ __all__ = [
     "ssim",
 ]
 
-#: Peak for PSNR in a,b, the width of [-110, 110], which contains a* and b* of every sRGB color.
-AB_PEAK = 220.0
-#: A color counts as having a hue from this chroma, C* = √(a² + b²), on; below, it looks gray.
-MIN_CHROMA = 5.0
+AB_PEAK = 220.0  #: Peak for PSNR in a,b, the width of [-110, 110], which contains a* and b* of every sRGB color.
+MIN_CHROMA = 5.0  #: A color has a hue from this chroma, C* = √(a² + b²), on; below, it looks gray.
 #: `score_photo` returns this for a higher or infinite PSNR; the rounding error of an 8-bit file is at 59 dB.
 HIGHEST_PSNR = 60.0
-#: Side of the a,b bins whose prior rebalances AuC, as in Zhang et al. 2016.
-BIN_SIZE = 10
+BIN_SIZE = 10  #: Side of the a,b bins whose prior rebalances AuC, as in Zhang et al. 2016.
 
 _BINS = 26  # per axis, from -130 to 130
 _AUC_THRESHOLDS = 151  # 0, 1, …, 150
@@ -54,8 +48,7 @@ def r2(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (C,)
-        At most 1; 0 for predicting the mean, negative for worse. A constant channel scores 1 if it is predicted exactly
-        and 0 otherwise.
+        At most 1; 0 for predicting the mean. A constant channel scores 1 if it is predicted exactly, otherwise 0.
 
     Raises
     ------
@@ -81,23 +74,20 @@ def psnr(true: np.ndarray, predicted: np.ndarray, peak: float = 1.0) -> float:
 
     Parameters
     ----------
-    true, predicted : ndarray
-        Arrays of the same shape.
+    true, predicted : ndarray, of the same shape
     peak : float
         The largest possible difference: 1 for sRGB in [0, 1], `AB_PEAK` for a,b.
 
     Returns
     -------
-    float
-        In dB, higher is better; infinite for equal arrays.
+    float, in dB; infinite for equal arrays
     """
     error = rmse(true, predicted)
     return float(20 * np.log10(peak / error)) if error > 0 else float("inf")
 
 
 def ssim(rgb_true: np.ndarray, rgb_predicted: np.ndarray) -> float:
-    """Compute the structural similarity, averaged over pixels and channels: Gaussian 11×11 window, σ = 1.5, range 1
-    (Wang, Bovik, Sheikh & Simoncelli 2004).
+    """Compute the structural similarity (Wang et al. 2004), averaged over pixels and channels.
 
     Parameters
     ----------
@@ -107,7 +97,7 @@ def ssim(rgb_true: np.ndarray, rgb_predicted: np.ndarray) -> float:
     Returns
     -------
     float
-        In [-1, 1]; 1 for equal photos. Only pixels whose window lies inside the photo count.
+        In [-1, 1]; 1 for equal photos. The window is Gaussian, of 11×11 pixels, σ = 1.5, and inside the photo.
 
     Raises
     ------
@@ -119,12 +109,10 @@ def ssim(rgb_true: np.ndarray, rgb_predicted: np.ndarray) -> float:
         raise ValueError(f"photos of shape {true.shape} have no SSIM: it needs (H, W, channels), at least 11×11")
 
     def of_channel(channel: int) -> float:
-        # One at a time: arrays of a megabyte come from memory that was used before.
         return mean_ssim(true[..., channel], predicted[..., channel])
 
     channels = range(true.shape[-1])
-    # Small photos are scored side by side instead; see `colorlib.scores.leaderboard.evaluate`.
-    large = len(row_bands(*true.shape[:2])) > 1
+    large = len(row_bands(*true.shape[:2])) > 1  # small photos are scored side by side instead
     return float(np.mean(on_all_processors(of_channel, channels) if large else list(map(of_channel, channels))))
 
 
@@ -170,13 +158,11 @@ def auc(ab_true: np.ndarray, ab_predicted: np.ndarray, weights: np.ndarray | Non
 
     Returns
     -------
-    float
-        In [0, 1]; 1 if every error is 0.
+    float, in [0, 1]; 1 if every error is 0
 
     References
     ----------
-    Zhang, Isola & Efros, "Colorful image colorization", ECCV 2016, section 3.1; Deshpande, Rock & Forsyth,
-    "Learning large-scale automatic image colorization", ICCV 2015.
+    Zhang, Isola & Efros, "Colorful image colorization", ECCV 2016, section 3.1, after Deshpande et al., ICCV 2015.
     """
     reached = _thresholds_reached(ab_true, ab_predicted)
     if weights is not None and np.shape(weights) != reached.shape:
@@ -199,8 +185,7 @@ def inverse_prior(ab: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float32, shape (...)
-        Positive, with mean 1.
+    ndarray of float32, shape (...), positive, with mean 1
     """
     cells = np.clip(np.floor(np.asarray(ab) / BIN_SIZE).astype(np.int32) + _BINS // 2, 0, _BINS - 1)
     bins = cells[..., 0] * _BINS + cells[..., 1]
@@ -219,8 +204,7 @@ def colorfulness(rgb: np.ndarray) -> float:
 
     Returns
     -------
-    float
-        0 for a gray photo; about 15 is slightly, 33 moderately, 59 quite, 109 extremely colorful.
+    float; 0 for a gray photo; about 15 is slightly, 33 moderately, 59 quite, 109 extremely colorful
 
     References
     ----------
@@ -244,8 +228,7 @@ def hue_error(ab_true: np.ndarray, ab_predicted: np.ndarray, min_chroma: float =
 
     Returns
     -------
-    float
-        In degrees, 0 to 180; random hues score 90; NaN if no pixel has a hue in both.
+    float, in degrees, 0 to 180; random hues score 90; NaN if no pixel has a hue in both
     """
     (a, b), (a_predicted, b_predicted) = (np.moveaxis(ab, -1, 0) for ab in _checked_pair(ab_true, ab_predicted))
     chromatic = np.minimum(a * a + b * b, a_predicted**2 + b_predicted**2) >= min_chroma**2
@@ -278,8 +261,7 @@ def score_photo(
     Returns
     -------
     dict of str to float
-        By the leaderboard's columns. PSNR is at most `HIGHEST_PSNR`, so that a photo that is gray itself does not swamp
-        a mean.
+        By the leaderboard's columns; PSNR is at most `HIGHEST_PSNR`, so that a gray photo does not swamp a mean.
     """
     true_lab = rgb_to_lab(true_rgb) if true_lab is None else true_lab
     predicted_lab = rgb_to_lab(predicted_rgb)
