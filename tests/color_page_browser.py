@@ -110,7 +110,8 @@ class Browser:
     def download(self) -> bytes:
         self.find("save").click()
         self.wait_for_status("is in your downloads")
-        (file,) = wait_for(lambda: [file for file in self.saved.glob("*") if file.suffix in (".png", ".jpg")], 30)
+        # Chromium takes the name with an empty file first, and the whole one replaces it.
+        (file,) = wait_for(lambda: [file for file in self.saved.glob("*.[jp][pn]g") if file.stat().st_size], 30)
         return file.read_bytes()
 
 
