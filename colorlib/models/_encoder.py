@@ -120,7 +120,7 @@ def build_encoder(
             change = x
             if expansion > 1:
                 change = layers.ReLU(6)(convolve(change, expansion * x.shape[-1], 1, 1, f"{block}_expand_conv"))
-            # Frozen throughout: on a CPU, the gradients of these few weights would take as long as the rest of a step.
+            # Frozen throughout: on a CPU, the gradients of these few weights would add more than half to a step.
             change = layers.DepthwiseConv2D(
                 size_, stride, padding="same", name=f"{block}_depthwise_conv", trainable=False
             )(change)
