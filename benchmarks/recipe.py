@@ -245,8 +245,8 @@ def continued_section(continued: dict[str, dict], judged: int) -> str:
         verdict=f"Better by more than the choice of photos explains: {', '.join(better)}."
         if better
         else "Neither is better by more than the choice of photos explains. That does not rule out as much as the "
-        "short training gained: the intervals are wide, and this is a mean over photos, where the table above has one over "
-        "collections, in which the three photos of unsplash36 count as much as all of another.",
+        "short training gained: the intervals are wide, and this is a mean over photos, where the table above has one "
+        "over collections, in which the three photos of unsplash36 count as much as all of another.",
     )
 
 
