@@ -1,17 +1,19 @@
 """What makes the colors of the network that ships: its choices, each tried with the others as they are.
 
-    python benchmarks/recipe.py [NAME … | --page]
+    python benchmarks/recipe.py [NAME … | --page | --judge FOLDER]
 
 Each variant is a training of the same number of crops on the training photos of ``colorlib weights``, much shorter than
 that of the network that ships, and is judged on the photos set aside from them, never on test photos. Results are added
 to ``results/recipe.json``, and ``recipe.md`` is a page of the report, on which ``hint_branch.py`` has a section. With
-``--page``, nothing is tried.
+``--page``, nothing is tried; with ``--judge``, what ``colorlib weights --packed`` made elsewhere, on a GPU for
+instance, is put beside the network that ships.
 """
 
 import json
 import re
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import hint_branch
@@ -19,7 +21,7 @@ import numpy as np
 from table import markdown_table
 
 from colorlib import paths
-from colorlib.commands.training_photos import training_photos
+from colorlib.commands.training_photos import learned_photos, training_photos
 from colorlib.commands.weights import SETTINGS
 from colorlib.models import _blocks, _encoder, _heads
 from colorlib.models.unet import UNet
@@ -183,7 +185,7 @@ The highest dB has *{best}*: {best_gain:+.2f} dB over the mean of the first thre
 seconds. {verdict}
 
 {continued}
-Made by `python benchmarks/recipe.py` with {machine}.
+{elsewhere}Made by `python benchmarks/recipe.py` with {machine}.
 """
 
 
@@ -250,6 +252,68 @@ def continued_section(continued: dict[str, dict], judged: int) -> str:
     )
 
 
+def judge_elsewhere(folder: Path) -> dict:
+    """Put a network that was trained elsewhere beside the one that ships."""
+    about = json.loads((folder / "unet.json").read_text("utf-8"))
+    shipped, model = UNet.load(paths.WEIGHTS / "unet.onnx"), UNet.load(folder / "unet.onnx")
+    _, validation = training_photos()
+    model.calibrate(np.concatenate([split.photos for split in validation]))
+    result = {name: about[name] for name in ("settings", "seconds", "machine")}
+    for name, splits in {"learned": learned_photos(), "set_aside": validation}.items():
+        scores = evaluate({"ships": shipped, "elsewhere": model}, splits, brief=True)
+        result[name] = scores.groupby("model")["skill_db"].mean().round(3).to_dict()
+    return result
+
+
+def elsewhere_section(trained: dict) -> str:
+    """Say what came of a training on another machine."""
+    if not trained:
+        return ""
+    settings, learned, aside = trained["settings"], trained["learned"], trained["set_aside"]
+    ((steps, side),) = settings["stages"]
+    gains = learned["elsewhere"] - learned["ships"], aside["elsewhere"] - aside["ships"]
+    return ELSEWHERE_TEMPLATE.format(
+        steps=steps,
+        batch=settings["batch"],
+        side=side,
+        minutes=trained["seconds"] / 60,
+        machine=trained["machine"],
+        rate=settings["encoder_rate"],
+        pixels=steps * settings["batch"] * side**2 / shipped_pixels(),
+        table=markdown_table(
+            ("dB, mean over the photos", "that network", "ships"),
+            [
+                (title, f"{row['elsewhere']:+.2f}", f"{row['ships']:+.2f}")
+                for title, row in {"photos learned from": learned, "photos set aside": aside}.items()
+            ],
+        ),
+        verdict="It knows more of its photos by heart, and less about others."
+        if gains[0] > 0 > gains[1]
+        else "It is better on photos that it has not seen."
+        if gains[1] > 0
+        else "It is worse on both.",
+    )
+
+
+def shipped_pixels() -> int:
+    """Count the pixels that the network that ships has learned from."""
+    return sum(count * side**2 for count, side in SETTINGS["stages"]) * SETTINGS["batch"]
+
+
+ELSEWHERE_TEMPLATE = """## Does a faster machine help?
+
+A training on a machine with {machine}: {steps:,} steps of {batch} crops of {side}×{side} pixels in {minutes:.0f}
+minutes, {pixels:.1f} times the pixels that the network that ships has learned from. The encoder's upper half learned
+along, from the start, at {rate:g} of the rate. It was tried once. It learned from `colorlib weights --pack`, which
+compresses photos further and takes some color out of pale ones; the scores are on photos as they are. How much of the
+difference comes of that was not measured.
+
+{table}
+
+{verdict}
+
+"""
+
 CONTINUED_TEMPLATE = """## Does it help the network that ships, too?
 
 Does what a short training gains last? The network that ships goes on learning for {steps:,} steps of {batch} crops of
@@ -279,7 +343,6 @@ def page(results: dict) -> str:
     seeds = [trials[name]["skill_db"] for name in list(VARIANTS)[:3] if name in trials]
     spread = max(seeds) - min(seeds)
     paying = [f"{name} ({gain:+.2f} dB)" for gain, name in sorted(worth, reverse=True) if gain > spread]
-    shipped = sum(count * side**2 for count, side in SETTINGS["stages"]) * SETTINGS["batch"]
     plain = [trials[name] for name in list(VARIANTS)[:3] if name in trials]
     best = max(VARIANTS, key=lambda name: trials.get(name, trials[PLAIN])["skill_db"])
     text = TEMPLATE.format(
@@ -289,12 +352,13 @@ def page(results: dict) -> str:
         steps=STEPS,
         batch=BATCH,
         side=SIDE,
-        share=STEPS * BATCH * SIDE**2 / shipped,
+        share=STEPS * BATCH * SIDE**2 / shipped_pixels(),
         photos=results["photos"],
         judged=results["judged"],
         gray_gap=results["gray_gap"],
         machine=results["machine"],
         continued=continued_section(results.get("continued", {}), results["judged"]),
+        elsewhere=elsewhere_section(results.get("elsewhere", {})),
         spread=spread,
         table=markdown_table(("what is different", "dB", "ΔE2000", "color gap", "plain, as colorful", "seconds"), rows),
         verdict=f"More color for its price than by contrast alone: {', '.join(paying)}."
@@ -315,6 +379,12 @@ def main() -> None:
 
     if sys.argv[1:] == ["--page"]:
         paths.write_whole(PAGE, page(json.loads(RESULTS.read_text("utf-8"))).encode())
+        return
+    if sys.argv[1:2] == ["--judge"]:
+        results = json.loads(RESULTS.read_text("utf-8"))
+        results["elsewhere"] = judge_elsewhere(Path(sys.argv[2]))
+        paths.write_whole(RESULTS, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
+        paths.write_whole(PAGE, page(results).encode())
         return
     photos, validation = training_photos()
     for name in sys.argv[1:] or [*VARIANTS, *CONTINUED]:

@@ -11,10 +11,18 @@ import pytest
 from colorlib import paths
 from colorlib.color import to_gray
 from colorlib.commands import weights
-from colorlib.commands.training_photos import SOURCES, Source, pack_photos, training_photos, unpack_photos
+from colorlib.commands.training_photos import (
+    SOURCES,
+    Source,
+    learned_photos,
+    pack_photos,
+    training_photos,
+    unpack_photos,
+)
 from colorlib.commands.weights import finish_weights, log_row, make_weights, train_weights
 from colorlib.models import load_model
 from colorlib.photos import list_photos, load_photos, small_copies
+from colorlib.scores.leaderboard import evaluate
 from conftest import count_steps, kill_at_checkpoint
 
 SMALL = {
@@ -69,6 +77,15 @@ def test_photos_set_aside_are_not_learned_from_and_test_photos_are_in_neither():
     learned = {photo.file for photo, path in small_copies("bundled", "train").items() if path.name in files}
     assert len(files) == 3 * 4 and len(set(files)) == 4 and split.photos.shape == (1, 256, 256, 3)
     assert learned | aside == train and not learned & aside and not (learned | aside) & test
+
+
+def test_photos_to_compare_with_those_set_aside_are_as_many_and_were_learned_from():
+    sources = {"bundled": Source(times=3, set_aside=3)}
+    photos, (aside,) = training_photos(sources)
+    (learned,) = learned_photos(sources)
+    files = {photo.file for photo, path in small_copies("bundled", "train").items() if path in photos.paths}
+    assert learned.name == "bundled" and learned.photos.shape == aside.photos.shape
+    assert set(learned.photo_names) <= files and not pixels(learned.photos) & pixels(aside.photos)
 
 
 def test_what_is_learned_from_is_named_and_none_of_it_is_tested_on():
@@ -234,5 +251,10 @@ def test_a_training_elsewhere_is_finished_here(tmp_path, monkeypatch):
     assert finished["scores"]["unet"].keys() == {"test"} and (tmp_path / "README.md").exists()
     assert before.gain_ == before.vivid_contrast_ == 1 and after.gain_ == finished["gain"] != 1
     assert after.vivid_contrast_ == finished["vivid_contrast"]
+    text = " ".join((tmp_path / "README.md").read_text("utf-8").split())
+    scored = [evaluate({"unet": after}, photos) for photos in (training_photos(sources)[1], learned_photos(sources))]
+    aside, learned = (scores["skill_db"].mean() for scores in scored)
+    assert f"set aside come out {aside:+.2f} dB" in text and f"learned from {learned:+.2f} dB" in text
+    assert aside != learned
     for one, other in zip(before.network_.get_weights(), after.network_.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -15,7 +15,7 @@ from ..photos import Photo, first_colored, shrink_photo, small_copies
 from ..scores.leaderboard import Split
 from ..training import PhotoFiles, progress_bar
 
-__all__ = ["SOURCES", "Source", "pack_photos", "training_photos", "unpack_photos"]
+__all__ = ["SOURCES", "Source", "learned_photos", "pack_photos", "training_photos", "unpack_photos"]
 
 VALIDATION_SIDE = 256
 PACKED_QUALITY = 60  # of WebP: all photos take less than 60 MB
@@ -71,6 +71,27 @@ def training_photos(sources: Mapping[str, Source] = SOURCES) -> tuple[PhotoFiles
         If the photos of a collection are not available.
     """
     return _split(_find(sources), sources)
+
+
+def learned_photos(sources: Mapping[str, Source] = SOURCES) -> list[Split]:
+    """Choose as many of each collection's photos that are learned from as are set aside, to compare how they come out.
+
+    Parameters
+    ----------
+    sources : mapping of str to Source
+        Collections.
+
+    Returns
+    -------
+    list of Split
+        As the second of what `training_photos` returns.
+    """
+    learned: list[Split] = []
+    for collection, photos in _find(sources).items():
+        files = [(name, path) for name, (path, aside) in photos.items() if not aside]
+        chosen = np.linspace(0, len(files) - 1, min(len(files), len(photos) - len(files))).astype(int)
+        learned += _colored(collection, dict(files[i] for i in chosen))
+    return learned
 
 
 def pack_photos(path: Path, sources: Mapping[str, Source] = SOURCES) -> int:
@@ -142,14 +163,18 @@ def _find(sources: Mapping[str, Source]) -> Files:
 
 def _split(files: Files, sources: Mapping[str, Source]) -> tuple[PhotoFiles, list[Split]]:
     paths: list[Path] = []
-    validation = []
+    validation: list[Split] = []
     for collection, photos in files.items():
         aside = {name: path for name, (path, is_aside) in photos.items() if is_aside}
         # Of a single photo, both. A photo that is gray itself tells nothing of colors.
         learned = [path for path, is_aside in photos.values() if not is_aside] or [*aside.values()]
         paths += sources[collection].times * learned
-        squares = {name: read_square(path, VALIDATION_SIDE) / np.float32(255) for name, path in aside.items()}
-        colored = {name: square for name, square in squares.items() if np.ptp(square, axis=-1).max() > 0}
-        if colored:
-            validation.append(Split(collection, np.stack(list(colored.values())), tuple(colored)))
+        validation += _colored(collection, aside)
     return PhotoFiles(paths), validation
+
+
+def _colored(collection: str, files: Mapping[str, Path]) -> list[Split]:
+    """Read photos at the size of validation, without those that are gray themselves; nothing if no other is there."""
+    squares = {name: read_square(path, VALIDATION_SIDE) / np.float32(255) for name, path in files.items()}
+    colored = {name: square for name, square in squares.items() if np.ptp(square, axis=-1).max() > 0}
+    return [Split(collection, np.stack(list(colored.values())), tuple(colored))] if colored else []

@@ -21,7 +21,7 @@ from ..models.unet import UNet
 from ..scores.leaderboard import SPLITS, Split, evaluate, load_splits
 from ..training import accelerator, load_keras
 from ._model_card import model_card
-from .training_photos import SOURCES, Source, pack_photos, training_photos, unpack_photos
+from .training_photos import SOURCES, Source, learned_photos, pack_photos, training_photos, unpack_photos
 
 __all__ = ["SETTINGS", "calibrate_vivid", "finish_weights", "log_row", "make_weights", "train_weights"]
 
@@ -209,6 +209,8 @@ def finish_weights(folder: Path | None = None, sources: Mapping[str, Source] = S
     about["set_aside"] = {split.name: len(split.photo_names) for split in validation}
     about["looked_at"] = {split.name: len(split.first(LOOKED_AT).photo_names) for split in validation}
     about["validated"] = _mean_scores(model, validation, ("skill_db", "delta_e_mean"))
+    for name, chosen in {"learned_db": learned_photos(sources), "set_aside_db": validation}.items():
+        about[name] = float(evaluate({"unet": model}, chosen, brief=True)["skill_db"].mean())
     splits, about["notices"] = load_splits(next(iter(sources)), 256, SCORED)
     everything = {"gray": Gray(), "unet": model, "unet vivid": model.with_look("vivid")}
     scores = evaluate(everything, splits)

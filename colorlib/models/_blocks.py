@@ -117,10 +117,15 @@ def build_encoder_decoder(
 
 def network_targets(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs and targets of photos: scaled L, (N, H, W, 1), and a,b / 128, (N, H/4, W/4, 2)."""
-    lightness, ab = split_lab(photos)
-    count, height, width = lightness.shape
-    blocks = ab.reshape(count, height // AB_STRIDE, AB_STRIDE, width // AB_STRIDE, AB_STRIDE, 2)
-    return scale_lightness(lightness)[..., None], blocks.mean(axis=(2, 4)) / np.float32(AB_SCALE)
+    count, height, width = photos.shape[:3]
+    small = height // AB_STRIDE, width // AB_STRIDE
+    inputs = np.empty((count, height, width, 1), np.float32)
+    targets = np.empty((count, *small, 2), np.float32)
+    for i, photo in enumerate(photos):  # one by one, since what it takes on the way to a,b is several times the photos
+        lightness, ab = split_lab(photo)
+        inputs[i, ..., 0] = scale_lightness(lightness)
+        targets[i] = ab.reshape(small[0], AB_STRIDE, small[1], AB_STRIDE, 2).mean(axis=(1, 3)) / np.float32(AB_SCALE)
+    return inputs, targets
 
 
 def scale_lightness(lightness: np.ndarray) -> np.ndarray:
