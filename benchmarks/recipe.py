@@ -261,7 +261,7 @@ def judge_elsewhere(folder: Path) -> dict:
     result = {name: about[name] for name in ("settings", "seconds", "machine")}
     for name, splits in {"learned": learned_photos(), "set_aside": validation}.items():
         scores = evaluate({"ships": shipped, "elsewhere": model}, splits, brief=True)
-        result[name] = scores.groupby("model")["skill_db"].mean().round(3).to_dict()
+        result[name] = scores.groupby("model")["skill_db"].mean().round(4).to_dict()
     return result
 
 
@@ -302,11 +302,11 @@ def shipped_pixels() -> int:
 
 ELSEWHERE_TEMPLATE = """## Does a faster machine help?
 
-A training on a machine with {machine}: {steps:,} steps of {batch} crops of {side}×{side} pixels in {minutes:.0f}
-minutes, {pixels:.1f} times the pixels that the network that ships has learned from. The encoder's upper half learned
-along, from the start, at {rate:g} of the rate. It was tried once. It learned from `colorlib weights --pack`, which
-compresses photos further and takes some color out of pale ones; the scores are on photos as they are. How much of the
-difference comes of that was not measured.
+Once, a network was trained on a machine with {machine}:
+{steps:,} steps of {batch} crops of {side}×{side} pixels in {minutes:.0f} minutes, {pixels:.1f} times the pixels that the
+network that ships has learned from. The encoder's upper half learned along, from the start, at {rate:g} of the rate.
+Its photos came from `colorlib weights --pack`, which compresses them further and takes some color out of pale ones; the
+scores are on photos as they are. How much of the difference comes of that was not measured.
 
 {table}
 
