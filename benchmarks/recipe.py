@@ -303,10 +303,10 @@ def shipped_pixels() -> int:
 ELSEWHERE_TEMPLATE = """## Does a faster machine help?
 
 Once, a network was trained on a machine with {machine}:
-{steps:,} steps of {batch} crops of {side}×{side} pixels in {minutes:.0f} minutes, {pixels:.1f} times the pixels that the
-network that ships has learned from. The encoder's upper half learned along, from the start, at {rate:g} of the rate.
-Its photos came from `colorlib weights --pack`, which compresses them further and takes some color out of pale ones; the
-scores are on photos as they are. How much of the difference comes of that was not measured.
+{steps:,} steps of {batch} crops of {side}×{side} pixels in {minutes:.0f} minutes, {pixels:.1f} times the pixels that
+the network that ships has learned from. The encoder's upper half learned along, from the start, at {rate:g} of the
+rate. Its photos came from `colorlib weights --pack`, which compresses them further and takes some color out of pale
+ones; the scores are on photos as they are. How much of the difference comes of that was not measured.
 
 {table}
 
