@@ -7,6 +7,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures"
 sys.path.insert(0, str(HERE))
+# With it, jsonschema would spend four seconds on getting ready to check addresses, of which notebooks have none.
+sys.modules["rfc3987_syntax"] = None
 from ledger import shown_text  # noqa: E402  # it stands beside this file
 
 ABOUT = json.loads((FIGURES / "run.json").read_text("utf-8"))

@@ -230,6 +230,7 @@ def together(album, address, tmp_path_factory) -> list[np.ndarray]:
     return weights(out)
 
 
+@pytest.mark.long
 def test_two_processes_learn_what_one_learns(alone, together):
     assert_close(together, alone)
     assert not np.allclose(alone[0], 0)

@@ -5,6 +5,7 @@ These tests run the whole pipeline on a copy of the project with two short noteb
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -66,6 +67,30 @@ def test_new_prose_is_shown_without_running(project, folder):
     assert "Another report" in (folder / "site" / "index.html").read_text("utf-8")
     page = (folder / "site" / "notebooks" / "01_first.html").read_text("utf-8")
     assert "Another title" in page and "A line that rises" in page
+
+
+def test_of_new_prose_only_that_page_is_written_and_a_new_heading_reaches_all(project, folder):
+    index, second = (folder / "site" / name for name in ("index.html", "notebooks/02_second.html"))
+    (project / "report" / "index.md").write_text(INDEX, "utf-8")
+    report(project)
+    written = second.stat().st_mtime_ns
+    text = INDEX.replace("The line.", "One line more.")
+    (project / "report" / "index.md").write_text(text, "utf-8")
+    report(project)
+    assert "One line more." in index.read_text("utf-8") and second.stat().st_mtime_ns == written
+    quick = pages_of(folder)
+    (folder / "site.sha256").unlink()  # so that all is made anew
+    report(project)
+    assert pages_of(folder) == quick and second.stat().st_mtime_ns > written
+    write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, prose="A new heading")
+    report(project)
+    assert "A new heading" in second.read_text("utf-8")  # beside it, among the other pages
+
+
+def pages_of(folder: Path) -> dict[str, str]:
+    """Return all pages of the site, but for the hashes by which they tell browsers to load a file again."""
+    pages = (folder / "site").rglob("*.html")
+    return {page.name: re.sub(r"\?v=\w+", "", page.read_text("utf-8")) for page in pages}
 
 
 def test_changed_code_and_lost_results_run_again(project, folder):

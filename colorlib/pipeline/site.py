@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,49 +46,72 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
     OSError
         If the disk is full.
     """
-    source, site, part = folder / "site-src", folder / "site", folder / "site.part"
+    source, site, trees, state = folder / "site-src", folder / "site", folder / "doctrees", folder / "site.sha256"
+    before = folder / "site-src.part"
+    shutil.rmtree(before, ignore_errors=True)
+    if source.is_dir():
+        source.rename(before)
     _stage(notebooks, figures, source)
-    state, fingerprint = folder / "site.sha256", _hash_folder(source)
+    _keep_times(before, source)
+    shutil.rmtree(before, ignore_errors=True)
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    prose = [path for path in files if path.suffix in (".md", ".ipynb")]
+    names = [str(path.relative_to(source)) for path in files]
+    code = [*(paths.ROOT / "colorlib").rglob("*.py"), *(path for path in files if path not in prose)]
+    outline = [_OUTLINE.findall(path.read_text("utf-8")) for path in prose]
+    kind = _hash_files(code, json.dumps([package_versions(), names, outline]))
+    fingerprint = _hash_files(prose, kind)
     index = site / "index.html"
-    if index.is_file() and state.is_file() and state.read_text() == fingerprint:
+    built, built_kind = (
+        (*state.read_text("utf-8").split(), "", "")[:2] if state.is_file() and index.is_file() else ("", "")
+    )
+    if built == fingerprint:
         return index
-    shutil.rmtree(part, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-b",
-        "html",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-E",
-        "-d",
-        str(folder / "doctrees"),
-        str(source),
-        str(part),
-    ]
+    new_site, new_trees = folder / "site.part", folder / "doctrees.part"
+    for new, old in ((new_site, site), (new_trees, trees)):
+        shutil.rmtree(new, ignore_errors=True)
+        if built_kind == kind:  # nothing but prose changed: Sphinx then writes only pages whose text did
+            shutil.copytree(old, new)
+    _run_sphinx(source, new_site, new_trees)
+    if (page := source / "page").is_dir():  # replaces color-your-photo.md, which Sphinx needs to link to the page
+        shutil.copytree(page, new_site, dirs_exist_ok=True)
+    write_printed(new_site)
+    state.unlink(missing_ok=True)
+    for new, old in ((new_trees, trees), (new_site, site)):
+        shutil.rmtree(old, ignore_errors=True)
+        new.rename(old)
+    paths.write_whole(state, f"{fingerprint} {kind}".encode())
+    return index
+
+
+def _run_sphinx(source: Path, site: Path, trees: Path) -> None:
+    """Write pages into a folder; remove it if any can't be written as they should be."""
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
+    command += ["-d", str(trees), str(source), str(site)]
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
     # It inherits the claim on the folder, so that another report waits for it even if this process is killed.
     done = subprocess.run(command, env=environment, capture_output=True, text=True, close_fds=False)
     if done.returncode:
-        shutil.rmtree(part, ignore_errors=True)
+        for part in (site, trees):
+            shutil.rmtree(part, ignore_errors=True)
         if (full := os.strerror(errno.ENOSPC)) in done.stderr:  # many warnings, and no fault of the pages
-            raise OSError(errno.ENOSPC, full, str(folder))
+            raise OSError(errno.ENOSPC, full, str(site.parent))
         print(done.stderr, file=sys.stderr)
         raise RuntimeError(
             f"the site was not built: fix what Sphinx reports above, in {paths.REPORT.name}/ or in the notebooks"
         )
-    if (page := source / "page").is_dir():  # replaces color-your-photo.md, which Sphinx needs to link to the page
-        shutil.copytree(page, part, dirs_exist_ok=True)
-    write_printed(part)
-    state.unlink(missing_ok=True)
-    shutil.rmtree(site, ignore_errors=True)
-    part.rename(site)
-    paths.write_whole(state, fingerprint.encode())
-    return index
 
 
+def _keep_times(before: Path, source: Path) -> None:
+    """Give files that did not change the times that they had before, by which Sphinx knows them."""
+    for path in source.rglob("*"):
+        old = before / path.relative_to(source)
+        if path.is_file() and old.is_file() and old.read_bytes() == path.read_bytes():
+            shutil.copystat(old, path)
+
+
+#: What other pages show of a page, too: its headings, labels and directives, and the order of pages.
+_OUTLINE = re.compile(r"^\W*#+ .*|^\W*[`:]{3}\{.*|^ *:name:.*|^\(.*\)=|(?s:^```\{toctree\}.*?^```)", re.MULTILINE)
 _COSTS = "What each notebook took when these pages were made, and its cells that took over a second."
 
 
@@ -96,7 +120,6 @@ def _stage(notebooks: Path, figures: Path, source: Path) -> None:
     ledger = read_ledger(figures)
     if not ledger["figures"]:
         raise RuntimeError(f"{figures} holds no results: run `make report` first")
-    shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(paths.REPORT, source, ignore=shutil.ignore_patterns("__pycache__", "colorize"))
     for chapter in ("recipe", "beyond", "survived", "speed"):  # by `make bench`, `make fuzz` and recipe.py
         written = paths.BENCHMARKS.parent / f"{'README' if chapter == 'speed' else chapter}.md"
@@ -154,10 +177,9 @@ def _told(cost: dict | None) -> str:
     return f" When these pages were made, running it took {time}{memory}."
 
 
-def _hash_folder(folder: Path) -> str:
-    digest = hashlib.sha256(json.dumps(package_versions()).encode())
-    for file in sorted(
-        path for path in [*folder.rglob("*"), *(paths.ROOT / "colorlib").rglob("*.py")] if path.is_file()
-    ):
+def _hash_files(files: Sequence[Path], before: str) -> str:
+    """Hash the names and contents of files, and what stands before them."""
+    digest = hashlib.sha256(before.encode())
+    for file in sorted(path for path in files if path.is_file()):
         digest.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
