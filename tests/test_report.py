@@ -69,7 +69,7 @@ def test_new_prose_is_shown_without_running(project, folder):
     assert "Another title" in page and "A line that rises" in page
 
 
-def test_of_new_prose_only_that_page_is_written_and_a_new_heading_reaches_all(project, folder):
+def test_of_new_prose_only_that_page_is_written_and_what_all_pages_show_reaches_all(project, folder):
     index, second = (folder / "site" / name for name in ("index.html", "notebooks/02_second.html"))
     (project / "report" / "index.md").write_text(INDEX, "utf-8")
     report(project)
@@ -85,6 +85,9 @@ def test_of_new_prose_only_that_page_is_written_and_a_new_heading_reaches_all(pr
     write_notebook(project / "notebooks" / "01_first.ipynb", FIRST, prose="A new heading")
     report(project)
     assert "A new heading" in second.read_text("utf-8")  # beside it, among the other pages
+    (project / "report" / "index.md").write_text(text.replace(":glob:", ":glob:\n:caption: All notebooks"), "utf-8")
+    report(project)
+    assert "All notebooks" in second.read_text("utf-8")
 
 
 def pages_of(folder: Path) -> dict[str, str]:

@@ -76,15 +76,8 @@ def training_photos(sources: Mapping[str, Source] = SOURCES) -> tuple[PhotoFiles
 def learned_photos(sources: Mapping[str, Source] = SOURCES) -> list[Split]:
     """Choose as many of each collection's photos that are learned from as are set aside, to compare how they come out.
 
-    Parameters
-    ----------
-    sources : mapping of str to Source
-        Collections.
-
-    Returns
-    -------
-    list of Split
-        As the second of what `training_photos` returns.
+    Parameters and what it raises are those of `training_photos`; it returns photos as that returns those for
+    validation.
     """
     learned: list[Split] = []
     for collection, photos in _find(sources).items():

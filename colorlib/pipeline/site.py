@@ -62,15 +62,13 @@ def build_site(notebooks: Path, figures: Path, folder: Path) -> Path:
     kind = _hash_files(code, json.dumps([package_versions(), names, outline]))
     fingerprint = _hash_files(prose, kind)
     index = site / "index.html"
-    built, built_kind = (
-        (*state.read_text("utf-8").split(), "", "")[:2] if state.is_file() and index.is_file() else ("", "")
-    )
-    if built == fingerprint:
+    built = state.read_text("utf-8").split() if state.is_file() and index.is_file() else []
+    if built[:1] == [fingerprint]:
         return index
     new_site, new_trees = folder / "site.part", folder / "doctrees.part"
     for new, old in ((new_site, site), (new_trees, trees)):
         shutil.rmtree(new, ignore_errors=True)
-        if built_kind == kind:  # nothing but prose changed: Sphinx then writes only pages whose text did
+        if built[1:] == [kind]:  # nothing but prose changed: Sphinx then writes only pages whose text did
             shutil.copytree(old, new)
     _run_sphinx(source, new_site, new_trees)
     if (page := source / "page").is_dir():  # replaces color-your-photo.md, which Sphinx needs to link to the page
@@ -110,8 +108,10 @@ def _keep_times(before: Path, source: Path) -> None:
             shutil.copystat(old, path)
 
 
-#: What other pages show of a page, too: its headings, labels and directives, and the order of pages.
-_OUTLINE = re.compile(r"^\W*#+ .*|^\W*[`:]{3}\{.*|^ *:name:.*|^\(.*\)=|(?s:^```\{toctree\}.*?^```)", re.MULTILINE)
+#: What other pages show of a page, too: the order of pages, terms, headings, labels and directives.
+_OUTLINE = re.compile(
+    r"(?s:^```\{(?:toctree|glossary)\}.*?^```)|^[^\w\n]*#+ .*|^[^\w\n]*[`:]{3}\{.*|^ *:name:.*|^\(.*\)=", re.MULTILINE
+)
 _COSTS = "What each notebook took when these pages were made, and its cells that took over a second."
 
 
