@@ -10,7 +10,7 @@ import pytest
 
 from colorlib.cli import main
 from colorlib.images import read_image, write_image
-from colorlib.training.cluster import open_cluster
+from colorlib.training.cluster import lost_peer, open_cluster
 from conftest import ROOT, contents, environment, run_colorlib
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: it comes with the extra `cluster`")
@@ -176,6 +176,19 @@ def test_a_machine_that_fails_costs_no_photo(start_machines, photo, model, tmp_p
 def test_where_keras_computes_with_jax_tensorflow_is_not_loaded():
     program = "import sys; from colorlib.training import set_seed; set_seed(0); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], env=environment(ROOT) | QUIET).returncode == 0
+
+
+def test_an_error_of_xla_is_known_whatever_its_type_and_what_it_led_to():
+    reset = ValueError("UNKNOWN: Gloo AllGather failed: Read error [127.0.0.1]:58557: Connection reset by peer")
+    assert lost_peer(reset)
+    try:
+        try:
+            raise reset
+        except ValueError:
+            raise TypeError("no number")
+    except TypeError as later:
+        assert lost_peer(later)
+    assert not lost_peer(ValueError("a batch of 3 can't be shared by 2 devices: UNKNOWN: "))
 
 
 def start_training(photos: Path, storage: Path, workers: int, failures: int = 3, cluster: str = "", **variables: str):

@@ -7,6 +7,7 @@ Moritz et al., "Ray: a distributed framework for emerging AI applications", OSDI
 
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -21,12 +22,14 @@ from .fit import Progress, StreamTask, fit_stream
 from .photo_list import PhotoList
 from .store import Store
 
-__all__ = ["fit_on_cluster", "open_cluster"]
+__all__ = ["fit_on_cluster", "lost_peer", "open_cluster"]
 
 FAILURES = 8  # of machines or processes in one call, after which a training ends
 CONNECT_SECONDS = 10.0
 ATTEMPTS = 3  # to start a cluster on this machine
 _BUG = "failed.txt"
+# How errors of XLA begin: with a code of absl's. Most are JAX's own error, but some come as a `ValueError`.
+_LOST_PEER = re.compile("(ABORTED|CANCELLED|DEADLINE_EXCEEDED|INTERNAL|UNAVAILABLE|UNKNOWN): ")
 
 
 @contextmanager
@@ -197,11 +200,25 @@ def _train(config: dict[str, Any]) -> None:
     try:
         photos = PhotoList.load(store)
         fit_stream(config["task"], photos, store, every=config["every"], rank=rank, world=world, tell=tell)
-    except jax.errors.JaxRuntimeError:  # another process ended: worth another try
+    except Exception as error:
+        if not isinstance(error, jax.errors.JaxRuntimeError) and not lost_peer(error):
+            store.write(_BUG, traceback.format_exc().encode())
         raise
-    except Exception:
-        store.write(_BUG, traceback.format_exc().encode())
-        raise
+
+
+def lost_peer(error: BaseException | None) -> bool:
+    """Tell whether an error is XLA's, as where another process has ended: that is worth another try.
+
+    Parameters
+    ----------
+    error : Exception
+        The errors that it came of count, too.
+    """
+    while error is not None:
+        if _LOST_PEER.match(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _Board:
