@@ -45,12 +45,15 @@ def fingerprint_notebooks(notebooks: dict[str, dict], profile: str, collection: 
     shared = [collection, profile, package_versions(), _manifest(collection)]
     needs = needed_notebooks(notebooks, profile)
     fingerprints: dict[str, str] = {}
+    states: dict[str, list] = {}  # most notebooks read the same collections
     for name, notebook in notebooks.items():
         code = code_cells(notebook)
         settings = vars(read_settings(name, profile))
         settings.pop("needs", None)
-        modules = {module: _code_of(file) for module, file in _imported_modules("\n".join(code)).items()}
-        read = [_state_of(source, name) for source in settings.pop("reads", [])]
+        modules = {module: _code_of(text) for module, text in _imported_modules("\n".join(code)).items()}
+        reads = settings.pop("reads", [])
+        states |= {source: _state_of(source, name) for source in reads if source not in states}
+        read = [states[source] for source in reads]
         earlier = [fingerprints[needed] for needed in sorted(needs[name])]
         fingerprints[name] = _hash([shared, code, settings, modules, read, earlier])
     return fingerprints
@@ -66,7 +69,7 @@ def fingerprint_training() -> str:
         Hexadecimal SHA-256 of the packages' versions and the code of the models, as they were when it was first asked.
     """
     models = "\n".join(f"import colorlib.models.{file.stem}" for file in (paths.PACKAGE / "models").glob("*.py"))
-    modules = {module: _code_of(file) for module, file in _imported_modules(models).items()}
+    modules = {module: _code_of(text) for module, text in _imported_modules(models).items()}
     return _hash([package_versions(), modules])
 
 
@@ -112,26 +115,25 @@ def _manifest(collection: str) -> list[tuple[str, str, str]]:
     return [(photo.file, photo.split, photo.sha256) for photo in list_photos(collection)]
 
 
-def _imported_modules(source: str) -> dict[str, Path]:
-    """Find the modules of `colorlib` that a source imports, directly or indirectly, and their files."""
+def _imported_modules(source: str) -> dict[str, str]:
+    """Find the modules of `colorlib` that a source imports, directly or indirectly, and read them."""
     found, to_read = {}, [(source, "")]
     while to_read:
-        source, package = to_read.pop()
-        for module in _imports(source, package):
+        for module in _imports(*to_read.pop()):
             file = paths.ROOT / Path(*module.split("."))
             file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
             if module not in found and file.is_file():
-                found[module] = file
-                inside = module if file.name == "__init__.py" else module.rpartition(".")[0]
-                to_read.append((file.read_text("utf-8"), inside))
+                found[module] = file.read_text("utf-8")
+                to_read.append((found[module], module if file.name == "__init__.py" else module.rpartition(".")[0]))
     return dict(sorted(found.items()))
 
 
+@cache
 def _imports(source: str, package: str) -> set[str]:
     """Return the full names of what a source imports from `colorlib`, and of the packages around it."""
     python = re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE)  # IPython's own commands
     try:
-        tree = ast.parse(python)
+        tree = _parse(python)
     except SyntaxError:
         return set()  # running it will say what is wrong, and where
     names = set()
@@ -146,15 +148,19 @@ def _imports(source: str, package: str) -> set[str]:
     return names | {name.rpartition(".")[0] for name in names if "." in name}
 
 
-def _code_of(file: Path) -> str:
-    """Return the code of a module without its comments and docstrings."""
-    tree = ast.parse(file.read_text("utf-8"))
+_parse = cache(ast.parse)
+
+
+@cache
+def _code_of(text: str) -> str:
+    """Hash a module without its comments and docstrings."""
+    tree = _parse(text)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             first.value = ast.Constant(None)
-    return ast.dump(tree)
+    return _hash(ast.dump(tree))
 
 
 def _hash(content: Any) -> str:

@@ -7,7 +7,7 @@ is good: PSNR and ΔE reward leaving the photo dull, colorfulness alone rewards 
 
 import numpy as np
 
-from ..color import on_all_processors, rgb_to_lab, row_bands
+from ..color import rgb_to_lab
 from ._ciede2000 import ciede2000
 from ._ssim import mean_ssim
 
@@ -107,13 +107,7 @@ def ssim(rgb_true: np.ndarray, rgb_predicted: np.ndarray) -> float:
     true, predicted = _checked_pair(rgb_true, rgb_predicted)
     if true.ndim != 3 or min(true.shape[:2]) < 11:
         raise ValueError(f"photos of shape {true.shape} have no SSIM: it needs (H, W, channels), at least 11×11")
-
-    def of_channel(channel: int) -> float:
-        return mean_ssim(true[..., channel], predicted[..., channel])
-
-    channels = range(true.shape[-1])
-    large = len(row_bands(*true.shape[:2])) > 1  # small photos are scored side by side instead
-    return float(np.mean(on_all_processors(of_channel, channels) if large else list(map(of_channel, channels))))
+    return mean_ssim(true, predicted)
 
 
 def delta_e(lab_true: np.ndarray, lab_predicted: np.ndarray) -> np.ndarray:
@@ -164,15 +158,15 @@ def auc(ab_true: np.ndarray, ab_predicted: np.ndarray, weights: np.ndarray | Non
     ----------
     Zhang, Isola & Efros, "Colorful image colorization", ECCV 2016, section 3.1, after Deshpande et al., ICCV 2015.
     """
-    reached = _thresholds_reached(ab_true, ab_predicted)
+    reached = _thresholds_reached(ab_error(ab_true, ab_predicted))
     if weights is not None and np.shape(weights) != reached.shape:
         raise ValueError(f"weights of shape {np.shape(weights)} don't fit: one a pixel is needed, {reached.shape}")
     return float(np.average(reached, weights=weights)) / _AUC_THRESHOLDS
 
 
-def _thresholds_reached(ab_true: np.ndarray, ab_predicted: np.ndarray) -> np.ndarray:
+def _thresholds_reached(error: np.ndarray) -> np.ndarray:
     """Count the thresholds of AuC that are at least each pixel's a,b error."""
-    return np.maximum(_AUC_THRESHOLDS - np.ceil(ab_error(ab_true, ab_predicted)), 0).astype(np.float64)
+    return np.maximum(_AUC_THRESHOLDS - np.ceil(error), 0).astype(np.float64)
 
 
 def inverse_prior(ab: np.ndarray) -> np.ndarray:
@@ -267,16 +261,17 @@ def score_photo(
     predicted_lab = rgb_to_lab(predicted_rgb)
     true_ab, predicted_ab = true_lab[..., 1:], predicted_lab[..., 1:]
     weights = inverse_prior(true_ab) if weights is None else weights
-    reached = _thresholds_reached(true_ab, predicted_ab)
+    reached = _thresholds_reached(ab_error(true_ab, predicted_ab))
     differences = delta_e(true_lab, predicted_lab)
+    delta_e_median, delta_e_p95 = np.quantile(differences, (0.5, 0.95)).tolist()
     true_colorfulness, predicted_colorfulness = colorfulness(true_rgb), colorfulness(predicted_rgb)
     return {
         "psnr_rgb": min(psnr(true_rgb, predicted_rgb), HIGHEST_PSNR),
         "psnr_ab": min(psnr(true_ab, predicted_ab, AB_PEAK), HIGHEST_PSNR),
         "ssim": ssim(true_rgb, predicted_rgb),
         "delta_e_mean": float(differences.mean(dtype=np.float64)),
-        "delta_e_median": float(np.median(differences)),
-        "delta_e_p95": float(np.percentile(differences, 95)),
+        "delta_e_median": delta_e_median,
+        "delta_e_p95": delta_e_p95,
         "colorfulness": predicted_colorfulness,
         "colorfulness_gap": predicted_colorfulness - true_colorfulness,
         "auc": float(reached.mean()) / _AUC_THRESHOLDS,
