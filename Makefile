@@ -41,7 +41,7 @@ pdf: site  ## Print the chapters of that site into build/report.pdf, with Chromi
 test: $(SETUP)  ## Test the library, the notebooks and the report, in the smoke profile
 	@$(PYTHON) -m pytest -m "not long" -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests colorlib
 
-test-long: $(SETUP)  ## Test what takes minutes more: kills, clusters, odd reports, the solutions to the exercises
+test-long: $(SETUP)  ## Test what takes minutes more: browsers, clusters, installing, kills, odd reports, solutions
 	@$(PYTHON) -m pytest -m long -n auto --maxprocesses 4 --nbval-lax --nbval-current-env notebooks tests
 
 check: $(SETUP)  ## Run only the unit tests, in a minute

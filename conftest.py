@@ -25,6 +25,9 @@ if data_dir := os.environ.get("COLORLIB_DATA_DIR"):  # nbval runs a notebook in 
 
 collect_ignore = ["tests/audit"]  # which other programs import, as they start
 
+#: Fixtures that start a browser, a cluster, or an environment of Python into which the library is installed.
+STARTED = {"browser", "session", "reader", "cluster", "installed"}
+
 PASSED = pytest.StashKey[list[bool]]()  # for each cell of a notebook that was executed, whether it passed
 LOGS = pytest.StashKey[tempfile.TemporaryDirectory]()  # what each notebook opened, in a file of its name
 EXECUTED = pytest.StashKey[list[str]]()  # names of the notebooks all of whose cells were executed
@@ -63,7 +66,8 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent == paths.NOTEBOOKS / "solutions":
+        starts = STARTED.intersection(getattr(item, "fixturenames", ()))
+        if starts or item.path.parent == paths.NOTEBOOKS / "solutions":
             item.add_marker(pytest.mark.long)
 
 

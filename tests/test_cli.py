@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import colorlib
+from colorlib import paths
 from colorlib.color import to_gray
 from colorlib.images import read_image, write_image
 from colorlib.photos import load_photos
@@ -39,6 +40,13 @@ def refused(*arguments: str, **variables: str) -> str:
 )
 def test_an_unknown_name_is_refused_with_the_known_ones(arguments, said):
     assert said in refused(*arguments)
+
+
+def test_an_unknown_notebook_is_refused_though_another_report_is_working():
+    folder = paths.run_folder("bundled", "smoke")
+    folder.mkdir(parents=True, exist_ok=True)
+    with paths.locked(folder):
+        assert "unknown notebook '99_none'" in refused("report", "--profile", "smoke", "--notebooks", "99_none")
 
 
 def test_the_variable_for_photos_is_checked_too():

@@ -104,7 +104,6 @@ def command_pixels(tmp_path, name: str, content: bytes, *options: str) -> np.nda
     return np.asarray(Image.open(output))
 
 
-@pytest.mark.slow
 def test_a_dropped_photo_is_shown_steered_and_saved_as_the_command_would(browser, tmp_path):
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
@@ -149,7 +148,6 @@ def test_a_dropped_photo_is_shown_steered_and_saved_as_the_command_would(browser
     assert not severe
 
 
-@pytest.mark.slow
 def test_a_chosen_jpeg_is_turned_upright_and_stays_a_jpeg(browser, tmp_path):
     orientation = Image.Exif()
     orientation[274] = 6
@@ -163,7 +161,6 @@ def test_a_chosen_jpeg_is_turned_upright_and_stays_a_jpeg(browser, tmp_path):
     assert np.abs(np.asarray(saved).astype(int) - expected).mean() < 2  # lost by encoding
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode, size", [("L", (301, 17)), ("P", (64, 64)), ("RGB", (1, 40)), ("L", (2000, 3))])
 def test_photos_of_any_mode_and_shape_are_colored_as_the_command_does_it(browser, tmp_path, mode, size):
     content = encoded(photo("flower").resize(size).convert(mode))
@@ -173,7 +170,6 @@ def test_photos_of_any_mode_and_shape_are_colored_as_the_command_does_it(browser
     assert difference(saved, command_pixels(tmp_path, "odd.png", content)) <= 1
 
 
-@pytest.mark.slow
 def test_opacity_is_kept(browser, tmp_path):
     image = photo("flower").resize((160, 120)).convert("RGBA")
     opacity = np.full((120, 160), 255, np.uint8)
@@ -188,14 +184,12 @@ def test_opacity_is_kept(browser, tmp_path):
     assert np.abs(saved[:, 40:, :3].astype(int) - expected[:, 40:, :3]).mean() < 4
 
 
-@pytest.mark.slow
 def test_the_example_is_one_click_away(browser):
     browser.find("example").click()
     browser.wait_for_status(f"{color_page.EXAMPLE}.jpg is colored")
     assert np.ptp(browser.pixels("colored")[..., :3].astype(int), axis=-1).max() > 50
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, content", [("notes.txt", b"no photo"), ("empty.png", b""), ("torn.png", b"\x89PNG\r\n\x1a\n0")]
 )
@@ -208,7 +202,6 @@ def test_a_file_that_is_no_image_is_named_and_the_photo_stays(browser, name, con
     assert browser.find("result").is_displayed() and browser.download()
 
 
-@pytest.mark.slow
 def test_the_last_of_several_photos_is_the_one_that_is_shown(browser):
     for name, size in (("first.jpg", (3000, 2000)), ("second.jpg", (64, 48)), ("third.jpg", (80, 60))):
         browser.drop(name, encoded(photo("china").resize(size), "JPEG"))
@@ -218,7 +211,6 @@ def test_the_last_of_several_photos_is_the_one_that_is_shown(browser):
     assert not browser.find("progress").is_displayed()
 
 
-@pytest.mark.slow
 def test_a_missing_part_is_named(page, session, tmp_path):
     shutil.copytree(page.parent, tmp_path / "copy")
     copy = tmp_path / "copy" / page.name
@@ -227,7 +219,6 @@ def test_a_missing_part_is_named(page, session, tmp_path):
     session.wait_for_status("The network can't be run here (model.js is missing)")
 
 
-@pytest.mark.slow
 def test_photos_are_shown_soon(browser):
     browser.driver.execute_async_script("Runtime.start().then(arguments[0])")
     for name, size in (("512 pixels squared", (512, 512)), ("1 megapixel", (1250, 800))):
@@ -265,7 +256,6 @@ def test_24_megapixels_are_colored_with_progress_and_without_freezing(browser, t
     assert difference(saved, command_pixels(tmp_path, "large.png", content)) <= 1
 
 
-@pytest.mark.slow
 def test_nothing_leaves_the_page_not_even_if_its_scripts_wanted_it(browser):
     browser.drop("private.png", encoded(photo("flower").resize((128, 96))))
     browser.wait_for_status("private.png is colored")
@@ -292,7 +282,6 @@ def test_nothing_leaves_the_page_not_even_if_its_scripts_wanted_it(browser):
     assert sorted(refused) == expected
 
 
-@pytest.mark.slow
 def test_every_control_has_a_name_and_is_reached_by_keyboard(browser):
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
@@ -309,7 +298,6 @@ def test_every_control_has_a_name_and_is_reached_by_keyboard(browser):
     assert names.keys() <= reached
 
 
-@pytest.mark.slow
 def test_it_fits_a_phone_and_follows_the_dark_mode(browser):
     def emulate(command, **options):
         browser.driver.execute_cdp_cmd(f"Emulation.{command}", options)

@@ -95,7 +95,6 @@ def command_pixels(tmp_path, content: bytes, hints: dict) -> np.ndarray:
     return np.asarray(Image.open(names[1]).convert("RGB"))
 
 
-@pytest.mark.slow
 def test_a_hint_is_placed_changed_moved_undone_saved_and_loaded_and_the_command_agrees(browser, cat, tmp_path):
     before = shown(browser)
     click_photo(browser, 0.3, 0.4)
@@ -145,7 +144,6 @@ def test_a_hint_is_placed_changed_moved_undone_saved_and_loaded_and_the_command_
     assert not severe
 
 
-@pytest.mark.slow
 def test_hints_are_given_by_keyboard_alone(browser):
     from selenium.webdriver.common.keys import Keys
 
@@ -171,7 +169,6 @@ def test_hints_are_given_by_keyboard_alone(browser):
     assert len(markers(browser)) == 1
 
 
-@pytest.mark.slow
 def test_a_finger_places_and_moves_hints(browser):
     stage = browser.find("stage")
     browser.driver.execute_script("arguments[0].scrollIntoView({ block: 'center' })", stage)
@@ -195,13 +192,11 @@ def test_a_finger_places_and_moves_hints(browser):
     wait_for(lambda: abs(markers(browser)[0].rect["x"] - before["x"] - 50) < 4)
 
 
-@pytest.mark.slow
 def test_dragging_on_the_photo_still_moves_the_border_and_places_nothing(browser):
     click_photo(browser, 0.5, 0.5, (0.2, 0))
     assert not markers(browser) and browser.find("split").get_property("value") == "70"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "content, said",
     [
@@ -220,7 +215,6 @@ def test_a_bad_file_of_hints_is_named_and_the_hints_stay(browser, content, said)
     assert "error" in browser.find("status").get_attribute("class") and len(markers(browser)) == 1
 
 
-@pytest.mark.slow
 def test_hints_of_another_size_of_the_photo_come_to_the_same_places(browser):
     hints = {
         "width": 640,
@@ -232,7 +226,6 @@ def test_hints_of_another_size_of_the_photo_come_to_the_same_places(browser):
     assert [(hint["x"], hint["y"]) for hint in save_hints(browser)["hints"]] == [(160, 50), (0, 0)]
 
 
-@pytest.mark.slow
 def test_a_color_that_its_lightness_cannot_have_is_said_to_have_moved(browser):
     hints = {"hints": [{"x": 100, "y": 80, "a": 100, "b": -120}, {"x": 5, "y": 9, "color": "none"}]}
     browser.drop("strong.json", json.dumps(hints).encode(), "application/json")

@@ -19,14 +19,12 @@ def browser(tmp_path_factory):
     yield from open_browser(page, tmp_path_factory.mktemp("browser"))
 
 
-@pytest.mark.slow
 def test_gray_is_that_of_the_same_luminance(browser):
     image = photo("rocket")
     gray = browser.call("return Color.toGray(values[0])", rgba(image))
     np.testing.assert_allclose(gray.reshape(image.size[::-1]), to_gray(unit(image)), atol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("chroma", [0, 1, 1.5])
 def test_colors_are_laid_onto_the_lightness_as_python_does_it(browser, chroma):
     image = photo("astronaut").resize((256, 256))
@@ -40,7 +38,6 @@ def test_colors_are_laid_onto_the_lightness_as_python_does_it(browser, chroma):
     assert moved_otherwise.sum() <= 5 and (painted[..., 3] == 255).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("height, width", [(213, 320), (101, 97), (427, 640), (500, 33)])
 def test_photos_are_shrunk_as_pillow_does_it(browser, height, width):
     image = photo("rocket")  # 640×427
@@ -53,7 +50,6 @@ def test_photos_are_shrunk_as_pillow_does_it(browser, height, width):
     np.testing.assert_allclose(shrunk.reshape(height, width).clip(0, 1), expected, atol=2e-5)
 
 
-@pytest.mark.slow
 def test_small_planes_are_enlarged_as_pillow_does_it_and_padding_is_not_seen(browser):
     planes = np.random.default_rng(1).normal(0, 30, (16, 24, 2)).astype(np.float32)
     planes[13:], planes[:, 22:] = 1000, 1000
@@ -71,7 +67,6 @@ def test_small_planes_are_enlarged_as_pillow_does_it_and_padding_is_not_seen(bro
     np.testing.assert_allclose(enlarged.reshape(height, width, 2), expected, atol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("contrast", [1, 1.7])
 @pytest.mark.parametrize("name, size", [("chelsea", (451, 300)), ("grace_hopper", (96, 160)), ("china", (33, 20))])
 def test_the_network_predicts_what_it_does_in_python(browser, name, size, contrast):
@@ -110,7 +105,6 @@ def hints_on(gray: np.ndarray, count: int, spread: float) -> tuple[list[Hint], l
     return hints, page
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 10, 40])
 @pytest.mark.parametrize("name, size", [("chelsea", (451, 300)), ("grace_hopper", (96, 160)), ("china", (33, 20))])
 def test_hints_are_spread_as_python_does_it(browser, name, size, count):
@@ -132,7 +126,6 @@ def test_hints_are_spread_as_python_does_it(browser, name, size, count):
     np.testing.assert_allclose(followed.reshape(expected.shape), expected, atol=1e-3)
 
 
-@pytest.mark.slow
 def test_the_lightness_of_the_grid_is_pythons(browser):
     image, model = photo("chelsea"), colorlib.load("unet")
     lightness = browser.call(
@@ -145,7 +138,6 @@ def test_the_lightness_of_the_grid_is_pythons(browser):
     np.testing.assert_allclose(lightness.reshape(expected.shape), expected, atol=0.01)
 
 
-@pytest.mark.slow
 def test_colors_move_into_the_gamut_as_in_python(browser):
     gray = to_gray(unit(photo("astronaut").resize((64, 64))))
     hints, page = hints_on(gray, 300, 60)
@@ -159,7 +151,6 @@ def test_colors_move_into_the_gamut_as_in_python(browser):
     np.testing.assert_allclose(rgb, rgb_to_lab(np.array([200, 30, 120]) / 255)[1:], atol=0.01)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "lightness, predicted", [(52, (4, 11)), (81, (-2, -9)), (27, (11, 19)), (99, (0, 0)), (2, (1, 3))]
 )

@@ -86,7 +86,6 @@ def browser(tmp_path):
     driver.quit()
 
 
-@pytest.mark.slow
 def test_a_person_takes_the_test_in_a_browser_and_the_answers_are_read_back(page, browser, tmp_path):
     """Two people, one with the keyboard and one with the mouse, who interrupts the test and goes on with it."""
     from selenium.webdriver.common.by import By
@@ -146,7 +145,6 @@ def test_a_person_takes_the_test_in_a_browser_and_the_answers_are_read_back(page
     assert result.low < 9 / 36 < result.high
 
 
-@pytest.mark.slow
 def test_a_pair_is_seen_for_one_second_before_an_answer_is_accepted(page, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys

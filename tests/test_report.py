@@ -69,6 +69,7 @@ def test_new_prose_is_shown_without_running(project, folder):
     assert "Another title" in page and "A line that rises" in page
 
 
+@pytest.mark.long
 def test_of_new_prose_only_that_page_is_written_and_what_all_pages_show_reaches_all(project, folder):
     index, second = (folder / "site" / name for name in ("index.html", "notebooks/02_second.html"))
     (project / "report" / "index.md").write_text(INDEX, "utf-8")
@@ -238,6 +239,7 @@ time.sleep(600)"""
     assert executed(report(project, *ONLY)) == ["01_first", "02_second"]
 
 
+@pytest.mark.long
 def test_without_photos_and_network_the_bundled_ones_are_used_and_the_site_says_so(project):
     start = time.monotonic()
     process = subprocess.Popen(

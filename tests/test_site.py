@@ -136,7 +136,6 @@ def reader(tmp_path_factory):
     reader.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_nothing_is_cut_shredded_or_scrolled_sideways_in_a_browser(site, reader, size, scheme):
@@ -146,7 +145,6 @@ def test_nothing_is_cut_shredded_or_scrolled_sideways_in_a_browser(site, reader,
         assert contrast > 7 and (behind > 0.9 if scheme == "light" else behind < 0.05), file
 
 
-@pytest.mark.slow
 def test_the_browser_finds_what_is_wrong(tmp_path, reader):
     page = tmp_path / "page.html"
     page.write_text(

@@ -125,13 +125,11 @@ def test_it_holds_the_library_the_manifests_and_the_network_alone(wheel):
     assert held == expected
 
 
-@pytest.mark.slow
 def test_it_needs_little(installed, folder):
     code = f"import importlib.util as u; print(*[name for name in {NOT_NEEDED} if u.find_spec(name)])"
     assert run_well(installed / "python", "-c", code, cwd=folder).split() == []
 
 
-@pytest.mark.slow
 def test_it_colors_and_scores_photos(installed, folder):
     said = run_well(installed / "colorlib", "colorize", "old.jpg", "scan.tif", "-o", "colored", cwd=folder)
     assert said == "2 colorized, in colored\n"
@@ -140,13 +138,11 @@ def test_it_colors_and_scores_photos(installed, folder):
     assert "mean, left gray" in run_well(installed / "colorlib", "score", ".", "colored", cwd=folder)
 
 
-@pytest.mark.slow
 def test_it_colors_from_python(installed, folder):
     code = "import colorlib, numpy; print(colorlib.load().colorize(numpy.full((40, 50), 0.5, 'float32')).shape)"
     assert run_well(installed / "python", "-c", code, cwd=folder) == "(40, 50, 3)\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["report", "site", "publish", "check", "weights"])
 def test_what_makes_the_report_says_that_it_needs_a_clone(installed, folder, name):
     done = run(installed / "colorlib", name, cwd=folder)
@@ -154,7 +150,6 @@ def test_what_makes_the_report_says_that_it_needs_a_clone(installed, folder, nam
     assert len(done.stderr.splitlines()) == 1 and "needs a clone of the repository" in done.stderr
 
 
-@pytest.mark.slow
 def test_it_says_what_it_can_do_and_helps_the_shell(installed, folder):
     assert "colorize" in run_well(installed / "colorlib", "--help", cwd=folder)
     assert run_well(installed / "colorlib", "--version", cwd=folder) == f"colorlib {colorlib.__version__}\n"

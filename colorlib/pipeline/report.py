@@ -47,6 +47,10 @@ def make_report(
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: use one of {', '.join(PROFILES)}")
+    known = read_notebooks() if names else {}
+    for name in names or []:
+        if name not in known:
+            raise ValueError(f"unknown notebook {name!r}: use one of {', '.join(known)}")
     wanted = collection or os.environ.get("COLORLIB_PHOTOS") or DEFAULT_COLLECTIONS[profile]
     collection, notice = usable_collection(wanted)
     if notice:

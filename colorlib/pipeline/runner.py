@@ -56,13 +56,8 @@ def run_notebooks(profile: str, collection: str, names: list[str] | None = None)
     ------
     NotebookError
         If a notebook fails.
-    ValueError
-        If a name is not one of a notebook.
     """
     notebooks = read_notebooks()
-    for name in names or []:
-        if name not in notebooks:
-            raise ValueError(f"unknown notebook {name!r}: use one of {', '.join(notebooks)}")
     folder = paths.run_folder(collection, profile)
     fingerprints = fingerprint_notebooks(notebooks, profile, collection)
     needs = needed_notebooks(notebooks, profile)
