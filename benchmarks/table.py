@@ -1,6 +1,7 @@
 """Writes ``benchmarks/README.md``, the page of the report that shows what the other scripts measured."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 
 from colorlib import paths
@@ -88,6 +89,17 @@ trained for as long as ours. Where a processor has AMX, as here, ours learns in 
 {curves}
 
 Measured on: {machines}.
+
+## Would less arithmetic do?
+
+The full report was made twice on one machine: as it is, and with less in the two notebooks that take longest. It took
+{shorter[seconds][0]:,} s and {shorter[seconds][1]:,} s, on two processors that multiply large `float32` matrices at
+{shorter[gflops][0]} and {shorter[gflops][1]} GFLOP/s. That is worth having only where it concludes the same from it:
+
+{fewer}
+
+In neither it does: a verdict of notebook 9 and half of what notebook 8 says of the encoder would be gone. So both go on
+as they are.
 """
 
 
@@ -121,8 +133,26 @@ def page(results: dict[str, dict]) -> str:
         delta_e=results["delta_e"],
         all_scores=results["all_scores"],
         read=results["read"],
+        shorter=(shorter := json.loads((paths.BENCHMARKS / "shorter.json").read_text("utf-8"))),
+        fewer="\n\n".join(map(_fewer, shorter["notebooks"])),
         machines="; ".join(dict.fromkeys(result["machine"] for result in results.values())),
     )
+
+
+def _fewer(notebook: dict) -> str:
+    """Say what a notebook did with less, and what that changed."""
+    number = notebook["name"].split("_")[0].lstrip("0")
+    numbers = {"processor seconds": [f"{seconds:,}" for seconds in notebook["processor_seconds"]]} | notebook["numbers"]
+    table = markdown_table(
+        (f"notebook {number}", "as it is", "with less"),
+        ((what, *map(_names, values)) for what, values in numbers.items()),
+    )
+    return f"With {notebook['less']}:\n\n{table}"
+
+
+def _names(text: str) -> str:
+    """Set names of models as code, as in the leaderboard."""
+    return re.sub(r"\bunet_\w+", r"`\g<0>`", text)
 
 
 def _pixels(case: dict) -> int:

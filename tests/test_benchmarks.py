@@ -9,20 +9,30 @@ import pytest
 from colorlib import paths
 
 
-def load(name: str):
+def load(name: str, folder: str = "benchmarks"):
     """Import one of the scripts; they import each other."""
-    spec = importlib.util.spec_from_file_location(name, paths.ROOT / "benchmarks" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, paths.ROOT / folder / f"{name}.py")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 table, beyond, branch, recipe = load("table"), load("beyond"), load("hint_branch"), load("recipe")
+shorter = load("shorter", "tools")
 RESULTS = table.read_results()
 
 
 def test_the_page_is_that_of_the_results():
     assert table.PAGE.read_text("utf-8") == table.page(RESULTS), "run `python benchmarks/table.py`"
+
+
+def test_what_two_runs_are_compared_by_is_in_the_ledger_and_on_the_page():
+    numbers = json.loads((paths.FIGURES / "numbers.json").read_text("utf-8"))
+    notebooks = {notebook["name"]: notebook for notebook in json.loads(shorter.RESULTS.read_text("utf-8"))["notebooks"]}
+    assert notebooks.keys() == shorter.SHORTER.keys()
+    for name, (less, keys) in shorter.SHORTER.items():
+        assert {numbers[key]["notebook"] for key in keys} == {name}
+        assert notebooks[name]["less"] == less and notebooks[name]["numbers"].keys() == set(keys.values())
 
 
 @pytest.mark.parametrize("name", table.CASES)
