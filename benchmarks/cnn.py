@@ -25,7 +25,7 @@ from colorlib.color import gray_to_lightness, merge_lab, rgb_to_lab, split_lab, 
 from colorlib.models.cnn import CNN
 from colorlib.photos import load_photos, usable_collection
 from colorlib.scores.metrics import delta_e
-from colorlib.training import shuffled_batch
+from colorlib.training import learning_policy, shuffled_batch
 
 RESULTS = paths.BENCHMARKS / "cnn.json"
 SIZE, PEER_BATCH, ITERATIONS = 256, 10, 2500
@@ -150,6 +150,7 @@ def main() -> None:
             our_gflops=round(reached),
             matrix_multiply_gflops=round(peak),
             share_of_peak=round(reached / peak, 2),
+            computed_in=learning_policy().removeprefix("mixed_"),
         ),
         "cnn_colorize_12mp": case(large, peer_large, peer_name),
     }

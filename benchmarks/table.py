@@ -83,8 +83,8 @@ thresholds.
 
 Ours has {network[parameters][ours]:,} parameters and does {network[our_gflops]} GFLOP/s in training,
 {network[share_of_peak]:.0%} of a product of large `float32` matrices; theirs has {network[parameters][peer]:,}, and was
-trained for as long as ours. Where a processor has AMX, as here, ours learns in `bfloat16`, which shortens every step.
-ΔE2000 on the training photos and on held-out ones:
+trained for as long as ours. Where a processor has AMX, ours computes in `bfloat16`, which shortens every step; here it
+computed in `{network[computed_in]}`. ΔE2000 on the training photos and on held-out ones:
 
 {curves}
 
