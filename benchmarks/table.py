@@ -92,9 +92,10 @@ Measured on: {machines}.
 
 ## Would less arithmetic do?
 
-The full report was made twice on one machine: as it is, and with less in the two notebooks that take longest. It took
-{shorter[seconds][0]:,} s and {shorter[seconds][1]:,} s, on two processors that multiply large `float32` matrices at
-{shorter[gflops][0]} and {shorter[gflops][1]} GFLOP/s. That is worth having only where it concludes the same from it:
+The full report was made twice on one machine: as it is, and with less in two of the three notebooks that take longest.
+It took {shorter[seconds][0]:,} s and {shorter[seconds][1]:,} s, on two processors that multiply large `float32`
+matrices at {shorter[gflops][0]} and {shorter[gflops][1]} GFLOP/s. That is worth having only where it concludes the same
+from it:
 
 {fewer}
 
