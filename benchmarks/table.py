@@ -99,8 +99,8 @@ from it:
 
 {fewer}
 
-In neither it does: a verdict of notebook 9 and half of what notebook 8 says of the encoder would be gone. So both go on
-as they are.
+Neither does: a verdict of notebook 9 would be gone, and most of what notebook 8 says of the encoder. So both stay as
+they are.
 """
 
 

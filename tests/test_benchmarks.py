@@ -26,7 +26,7 @@ def test_the_page_is_that_of_the_results():
     assert table.PAGE.read_text("utf-8") == table.page(RESULTS), "run `python benchmarks/table.py`"
 
 
-def test_what_two_runs_are_compared_by_is_in_the_ledger_and_on_the_page():
+def test_what_two_runs_are_compared_by_is_in_the_ledger_and_in_the_results():
     numbers = json.loads((paths.FIGURES / "numbers.json").read_text("utf-8"))
     notebooks = {notebook["name"]: notebook for notebook in json.loads(shorter.RESULTS.read_text("utf-8"))["notebooks"]}
     assert notebooks.keys() == shorter.SHORTER.keys()

@@ -148,7 +148,7 @@ def _imports(source: str, package: str) -> set[str]:
     return names | {name.rpartition(".")[0] for name in names if "." in name}
 
 
-_parse = cache(ast.parse)
+_parse = cache(ast.parse)  # `_code_of` changes a tree, but not in what `_imports` looks at
 
 
 @cache
