@@ -26,7 +26,7 @@ if data_dir := os.environ.get("COLORLIB_DATA_DIR"):  # nbval runs a notebook in 
 collect_ignore = ["tests/audit"]  # which other programs import, as they start
 
 #: Fixtures that start a browser, a cluster, or an environment of Python into which the library is installed.
-STARTED = {"browser", "session", "reader", "cluster", "installed"}
+STARTED = {"browser", "session", "reader", "cluster", "start_machines", "installed"}
 
 PASSED = pytest.StashKey[list[bool]]()  # for each cell of a notebook that was executed, whether it passed
 LOGS = pytest.StashKey[tempfile.TemporaryDirectory]()  # what each notebook opened, in a file of its name

@@ -75,9 +75,8 @@ One more photo of a megapixel takes {one[warm_seconds]:.2f} s in a process that 
 in all, the one of 24 megapixels {large[processor_seconds]:.1f} s. SSIM and CIEDE2000 differ from scikit-image's by
 {ssim[difference]:.0e} and {delta_e[difference]:.0e} at most, all scores by {all_scores[difference]:.2f}, the means of
 the photos that were read by {read[difference]:.1f} of 255: theirs ignores color profiles. CIEDE2000 is the same long
-formula in numpy on both sides: ours has no slow functions in it, works on pieces that fit into the cache, and uses all
-processors. It and SSIM are the longest of all scores, which gain from AuC being counted once instead of at 151
-thresholds.
+formula in numpy on both sides: ours has no slow functions in it, and works on pieces that fit into the cache. It and
+SSIM are the longest of all scores, which gain from AuC being counted once instead of at 151 thresholds.
 
 ## The two networks while they learn
 

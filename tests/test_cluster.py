@@ -149,7 +149,6 @@ def start_machines(monkeypatch):
         cluster.shutdown()
 
 
-@pytest.mark.long
 def test_processes_that_never_begin_to_work_are_an_error(start_machines, photos, model, tmp_path):
     address = start_machines([[Path(model).name, None, None]], tmp_path, whole=False)
     command = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--model", model]
@@ -158,7 +157,6 @@ def test_processes_that_never_begin_to_work_are_an_error(start_machines, photos,
     assert "error: a process of the cluster can't begin to work" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.long
 def test_a_machine_that_fails_costs_no_photo(start_machines, photo, model, tmp_path):
     for number in range(60):
         write_image(tmp_path / "photos" / f"{number:02}.png", photo * (1 - number / 120))
@@ -239,13 +237,11 @@ def together(album, address, tmp_path_factory) -> list[np.ndarray]:
     return weights(out)
 
 
-@pytest.mark.long
 def test_two_processes_learn_what_one_learns(alone, together):
     assert_close(together, alone)
     assert not np.allclose(alone[0], 0)
 
 
-@pytest.mark.long
 def test_a_training_goes_on_when_a_process_is_killed_and_ends_as_if_it_had_not_been(album, together, tmp_path):
     runs, note = tmp_path / "runs", tmp_path / "killed"
     kills = json.dumps([[".png", "*/state-000000004.npz", str(note)]])
@@ -256,7 +252,6 @@ def test_a_training_goes_on_when_a_process_is_killed_and_ends_as_if_it_had_not_b
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.long
 def test_a_training_goes_on_when_a_machine_fails_and_another_takes_its_place(album, together, start_machines, tmp_path):
     runs, note = tmp_path / "runs", tmp_path / "failed"
     address = start_machines([[".png", "*/state-000000004.npz", str(note)]], runs)

@@ -228,7 +228,6 @@ def test_photos_are_shown_soon(browser):
         assert browser.measured("shown") < SECONDS
 
 
-@pytest.mark.long
 def test_24_megapixels_are_colored_with_progress_and_without_freezing(browser, tmp_path):
     noise = np.random.default_rng(0).integers(-3, 4, (4000, 6000, 1))
     large = np.asarray(photo("china").resize((6000, 4000), Image.Resampling.BICUBIC)) + noise

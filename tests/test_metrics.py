@@ -134,6 +134,15 @@ def test_ssim_equals_scikit_image(photo, colorized):
         metrics.ssim(photo[:10], photo[:10])
 
 
+@pytest.mark.parametrize("shape", [(43, 52, 3), (300, 410, 1), (11, 96, 2)])
+def test_ssim_of_photos_of_other_shapes_equals_scikit_image(shape):
+    first, second = np.random.default_rng(0).random((2, *shape))
+    expected = structural_similarity(
+        first, second, channel_axis=2, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    assert metrics.ssim(first, second) == pytest.approx(expected, abs=1e-9)
+
+
 def test_auc_by_hand():
     true = np.zeros((4, 2))
     errors = np.array([[0.0, 0.0], [30.0, 40.0], [0.0, -150.0], [200.0, 0.0]])  # distances 0, 50, 150, 200

@@ -94,7 +94,7 @@ def test_of_new_prose_only_that_page_is_written_and_what_all_pages_show_reaches_
 def pages_of(folder: Path) -> dict[str, str]:
     """Return all pages of the site, but for the hashes by which they tell browsers to load a file again."""
     pages = (folder / "site").rglob("*.html")
-    return {page.name: re.sub(r"\?v=\w+", "", page.read_text("utf-8")) for page in pages}
+    return {str(page.relative_to(folder)): re.sub(r"\?v=\w+", "", page.read_text("utf-8")) for page in pages}
 
 
 def test_changed_code_and_lost_results_run_again(project, folder):
